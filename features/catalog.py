@@ -1,0 +1,42 @@
+"""All declared features, in order, and which of them given tables can show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from features import managers, orders, rebates
+from features.declaration import Fact, Feature
+from features.fold import columns_of
+from features.windows import Recorder
+
+FEATURES: tuple[Feature, ...] = tuple(
+    feature for theme in (orders.theme, rebates.theme, managers.theme) for feature in theme.features
+)
+
+
+@cache
+def facts_of(feature: Feature) -> tuple[Fact, ...]:
+    """The facts a feature's formula asks for, found by running it over nothing."""
+    recorder = Recorder()
+    feature.formula(recorder)
+    return tuple(recorder.facts.values())
+
+
+@cache
+def needs_of(feature: Feature) -> Mapping[str, frozenset[str]]:
+    """The columns of the tables that a feature reads."""
+    needs: dict[str, frozenset[str]] = {}
+    for fact in facts_of(feature):
+        for table, columns in columns_of(fact).items():
+            needs[table] = needs.get(table, frozenset()) | columns
+    return needs
+
+
+def available(columns: Mapping[str, set[str]]) -> tuple[Feature, ...]:
+    """The features that tables with these columns can show: a missing table or column removes its features."""
+    return tuple(
+        feature
+        for feature in FEATURES
+        if all(table in columns and needed <= columns[table] for table, needed in needs_of(feature).items())
+    )

@@ -1,0 +1,172 @@
+"""What a fact and a feature are: declared once, everything else follows from the declaration.
+
+A *fact* says what is folded from a table; a *feature* is one short function over facts. From the feature's
+declaration follow the fold plan, the schema of the matrix, the documentation, the map from SHAP to reasons, the
+sentences of evidence and the generated tests.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from features.fold import Known
+    from features.windows import View
+
+Array = npt.NDArray[np.float64]
+Expression = Any  # an Ibis column or table: Ibis builds its classes so that static types say little
+Direction = Literal["rises", "falls", "none"]
+Unit = Literal["days", "money", "pieces", "share", "ratio", "orders", "products", "periods", "rebates", "managers"]
+
+WINDOWS = (1, 3, 6, 12)
+
+
+@dataclass(frozen=True)
+class Additive:
+    """Sum of `value` (count where None) of the rows of `table` where `where`, by the date column `at`."""
+
+    name: str
+    table: str
+    at: str
+    value: Callable[[Expression], Expression] | None = None
+    where: Callable[[Expression], Expression] | None = None
+
+
+@dataclass(frozen=True)
+class Days:
+    """The set of days `at` on which an account has a row where `where`."""
+
+    name: str
+    table: str
+    at: str
+    where: Callable[[Expression], Expression] | None = None
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """The set of `item`s an account has rows of, by the date column `at`."""
+
+    name: str
+    table: str
+    at: str
+    item: str
+    where: Callable[[Expression], Expression] | None = None
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """A value worked out from rows as they were known at each cut-off.
+
+    `rows` gets the `Known` view of the tables and returns an Ibis table (account_id, cutoff, value), at most one row
+    for an account and cut-off. For what is no sum: oldest open item, current manager, facts that cross accounts.
+    `also` names the other tables it reads.
+    """
+
+    name: str
+    table: str
+    rows: Callable[[Known], Expression]
+    columns: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
+Fact = Additive | Days | Distinct | AsOf
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the matrix.
+
+    `reason`: a code of `reasons.yaml` it is evidence for, or `symptom` (the loss under way) or `context`.
+    `direction`: how it moves when it harms. `low`, `high`: bounds of a sound value. `sentence`: how a report shows it,
+    with `{value}` and other features by name in braces.
+    """
+
+    name: str
+    theme: str
+    doc: str
+    formula: Callable[[View], Array]
+    unit: Unit
+    reason: str
+    direction: Direction
+    sentence: str
+    window: int | None
+    low: float | None
+    high: float | None
+    empty: str
+
+
+@dataclass
+class Theme:
+    """The features of one file, in the order of their declaration."""
+
+    name: str
+    features: list[Feature] = field(default_factory=list)
+
+    def feature(
+        self,
+        *,
+        unit: Unit,
+        reason: str,
+        direction: Direction,
+        sentence: str,
+        windows: tuple[int, ...] = (),
+        low: float | None = None,
+        high: float | None = None,
+        empty: str = "0",
+    ) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+        """Declare the function below as a feature, or as one for each of `windows` (in periods), suffix `_<w>`.
+
+        The function gets a `View` (and the window) and returns account x cut-off. `empty` says in words what an
+        account without such history has.
+        """
+
+        def declare(function: Callable[..., Array]) -> Callable[..., Array]:
+            doc = inspect.cleandoc(function.__doc__ or "").split("\n")[0]
+            name: str = function.__name__  # type: ignore[attr-defined]
+            if not doc:
+                raise ValueError(f"feature {name} has no docstring")
+            for window in windows or (None,):
+                self.features.append(
+                    Feature(
+                        name=name if window is None else f"{name}_{window}",
+                        theme=self.name,
+                        doc=doc.replace("{w}", str(window)),
+                        formula=function if window is None else _bind(function, window),
+                        unit=unit,
+                        reason=reason,
+                        direction=direction,
+                        sentence=sentence.replace("{w}", str(window)),
+                        window=window,
+                        low=low,
+                        high=high,
+                        empty=empty,
+                    )
+                )
+            return function
+
+        return declare
+
+
+def _bind(function: Callable[..., Array], window: int) -> Callable[[View], Array]:
+    return lambda view: function(view, window)
+
+
+def ratio(part: Array, whole: Array) -> Array:
+    """`part / whole`, NaN where `whole` is not above zero."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), np.nan)
+
+
+def trend(now: Array, before: Array) -> Array:
+    """(now - before) / (now + before): -1 stopped, 0 unchanged, 1 begun; NaN where both are zero or below.
+
+    Bounded, unlike a quotient, so that a small `before` does not shout.
+    """
+    now, before = np.maximum(now, 0.0), np.where(np.isnan(before), np.nan, np.maximum(before, 0.0))
+    return ratio(now - before, now + before)

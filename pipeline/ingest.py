@@ -1,0 +1,338 @@
+"""Stage `ingest`: the raw files of a source become contract tables, checked, in `OUT/tables`."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from time import perf_counter
+
+import duckdb
+import ibis
+from ibis.backends.duckdb import Backend
+from tqdm import tqdm
+
+from features import contracts
+from features.errors import ConfigurationError, ContractError, HoldfastError
+from features.tables import TABLES
+from pipeline.params import Ingest
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".parquet", ".csv")
+_WRONG_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+
+
+@dataclass(frozen=True)
+class TableSummary:
+    """Rows kept, rows set aside by reason, and columns of the source that the contract does not know."""
+
+    rows: int
+    quarantined: dict[str, int]
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class IngestSummary:
+    """What was ingested; `str()` of it is the stage's closing line."""
+
+    tables: dict[str, TableSummary]
+    first_order: date
+    last_order: date
+    accounts_without_orders: int
+
+    def __str__(self) -> str:
+        parts = []
+        for name, table in self.tables.items():
+            notes = [f"{count:,} set aside because {reason}" for reason, count in table.quarantined.items()]
+            if table.ignored:
+                notes.append(f"left out unknown columns {', '.join(table.ignored)}")
+            parts.append(f"{name} {table.rows:,} rows" + (f" ({'; '.join(notes)})" if notes else ""))
+        parts.append(f"orders from {self.first_order} to {self.last_order}")
+        if self.accounts_without_orders:
+            parts.append(f"{self.accounts_without_orders:,} accounts never ordered and will not be scored")
+        return "; ".join(parts)
+
+
+def ingest(source: str, data: Path, out: Path, params: Ingest, root: Path) -> IngestSummary:
+    """Make contract tables of the CSV and Parquet files in `data`.
+
+    `sources/SOURCE/TABLE.sql` under `root` selects each table from the raw files, whose names without suffix are
+    tables in it. A source without SQL has its files in contract form already. Writes `out/tables/TABLE.parquet` and
+    `out/quarantine/TABLE.parquet`, all of them or, after an error, none: what was there before stays.
+
+    Raises
+    ------
+    ConfigurationError
+        If the source, the folder, a file name, the SQL or the memory limit is wrong.
+    ContractError
+        If a file cannot be read or a table breaks its contract; all failures are in the message.
+    LimitError
+        If more than `params.quarantine_limit` of a table's rows are set aside.
+    """
+    started = perf_counter()
+    queries = _queries(source, root / "sources")
+    files = _raw_files(data)
+    if data.resolve() in ((out / "tables").resolve(), (out / "quarantine").resolve()):
+        raise ConfigurationError(f"{data} is where ingest writes. Keep the raw files in another folder.")
+    if not queries:
+        _require_contract_names(data, files)
+    with _staging(out) as staging, _connection(staging, params) as con:
+        columns = {name: _register(con, name, path) for name, path in files.items()}
+        summary = _ingest(con, source, queries, columns, files, staging, params)
+        _swap(staging, out)
+    log.info("ingest %s: %s; %.1f s; wrote %s", source, summary, perf_counter() - started, out / "tables")
+    return summary
+
+
+def _ingest(
+    con: Backend,
+    source: str,
+    queries: dict[str, Path],
+    columns: dict[str, list[str]],
+    files: dict[str, Path],
+    staging: Path,
+    params: Ingest,
+) -> IngestSummary:
+    names = [name for name in TABLES if name in (queries or files)]
+    latest = params.latest or datetime.now(UTC).date()
+    where = f"sources/{source}/*.sql or the extract" if queries else "the extract"
+    with tqdm(total=3 * len(names), desc=f"ingest {source}", unit="step", disable=None, leave=False) as bar:
+        tables = {}
+        for name in names:
+            tables[name] = _cast(con, name, queries.get(name), files, columns, params)
+            bar.update()
+        failures = []
+        for name in names:
+            failures += [*tables[name].failures, *contracts.check(con, tables, name, params.earliest, latest)]
+            bar.update()
+        if not failures and not tables["orders"].rows and not tables["orders"].quarantined:
+            failures = ["orders: there are no rows."]
+        contracts.refuse(
+            failures, tables.values(), params.quarantine_limit, f"Correct {where}, then run `holdfast ingest` again."
+        )
+        for folder in ("tables", "quarantine"):
+            (staging / folder).mkdir()
+        for name in names:
+            try:
+                contracts.write(
+                    con,
+                    tables[name],
+                    staging / "tables" / f"{name}.parquet",
+                    staging / "quarantine" / f"{name}.parquet",
+                )
+            except duckdb.Error as error:
+                raise HoldfastError(f"Table {name} could not be written: {error}\nIs the disk full?") from None
+            bar.update()
+    first, last = con.con.execute("SELECT min(ordered_at), max(ordered_at) FROM kept.orders").fetchall()[0]
+    if first is None:
+        raise ContractError(
+            f"orders: every row is set aside ({', '.join(tables['orders'].quarantined)}). Correct {where}."
+        )
+    silent = 0
+    if "accounts" in tables:
+        without = "SELECT count(*) FROM kept.accounts ANTI JOIN kept.orders USING (account_id)"
+        silent = con.con.execute(without).fetchall()[0][0]
+    return IngestSummary(
+        {name: TableSummary(item.rows, dict(item.quarantined), item.ignored) for name, item in tables.items()},
+        first.date(),
+        last.date(),
+        silent,
+    )
+
+
+def _queries(source: str, sources: Path) -> dict[str, Path]:
+    """The SQL file of each contract table; none for a source whose files are in contract form."""
+    known = sorted(path.name for path in sources.iterdir() if path.is_dir()) if sources.is_dir() else []
+    if source not in known:
+        raise ConfigurationError(
+            f"There is no source {source!r}{_suggest(source, known)}. Sources in {sources}: {', '.join(known) or 'none'}. "
+            f"Name one of them, or make {sources / source} with an orders.sql."
+        )
+    queries = {path.stem: path for path in sorted((sources / source).glob("*.sql"))}
+    for name, path in queries.items():
+        if name not in TABLES:
+            raise ConfigurationError(
+                f"{path}: there is no contract table {name!r}{_suggest(name, TABLES)}. Tables are {', '.join(TABLES)}."
+            )
+    if queries and "orders" not in queries:
+        raise ConfigurationError(
+            f"{sources / source} has no orders.sql. Write it: orders are the one table that must be there."
+        )
+    return queries
+
+
+def _raw_files(data: Path) -> dict[str, Path]:
+    """The CSV and Parquet files of the folder by their names without suffix."""
+    needed = "It must be a folder with the source's raw files, CSV or Parquet."
+    if not data.exists():
+        raise ConfigurationError(f"The folder {data} does not exist. {needed} Make it, or name another one.")
+    if not data.is_dir():
+        raise ConfigurationError(f"{data} is a file. {needed} Name the folder it lies in.")
+    present = sorted(path for path in data.iterdir() if not path.name.startswith("."))
+    files: dict[str, Path] = {}
+    for path in present:
+        if not path.is_file() or path.suffix.lower() not in SUFFIXES:
+            continue
+        # DuckDB's names know no case.
+        twin = next((other for name, other in files.items() if name.casefold() == path.stem.casefold()), None)
+        if twin:
+            raise ConfigurationError(f"{data} holds both {twin.name} and {path.name}. Keep one of them.")
+        files[path.stem] = path
+    if not files:
+        there = ", ".join(path.name for path in present[:8]) + (", ..." if len(present) > 8 else "")
+        raise ConfigurationError(
+            f"The folder {data} holds no CSV or Parquet file; it holds {there or 'nothing'}. Put the raw files there."
+        )
+    return files
+
+
+def _require_contract_names(data: Path, files: dict[str, Path]) -> None:
+    for name, path in files.items():
+        if name not in TABLES:
+            raise ConfigurationError(
+                f"{path}: there is no contract table {name!r}{_suggest(name, TABLES)}. Rename the file or take it away. "
+                f"Tables are {', '.join(TABLES)}."
+            )
+    if "orders" not in files:
+        there = ", ".join(path.name for path in files.values())
+        raise ConfigurationError(f"{data} needs orders.parquet or orders.csv; it holds {there}. Put the orders there.")
+
+
+def _suggest(name: str, candidates: Iterable[str]) -> str:
+    match = contracts.closest(name, candidates)
+    return f"; did you mean {match!r}?" if match else ""
+
+
+def _register(con: Backend, name: str, path: Path) -> list[str]:
+    """Make a raw file a view `name`; its columns."""
+    if path.stat().st_size == 0:
+        raise ContractError(f"{path} is empty. Export it again, with a header line at least.")
+    # The reader takes a path for a pattern.
+    pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
+    # Text columns only: a bad value is then counted by the contract, instead of changing the type that is guessed.
+    options = ", all_varchar=true, header=true" if path.suffix.lower() == ".csv" else ""
+    reader = f"read_{path.suffix.lower()[1:]}({contracts.literal(pattern)}{options})"
+    try:
+        con.con.execute(f"CREATE VIEW main.{contracts.quote(name)} AS SELECT * FROM {reader}")
+        columns = [str(row[0]) for row in con.con.execute(f"DESCRIBE main.{contracts.quote(name)}").fetchall()]
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from None
+    if options and len(columns) == 1 and any(mark in columns[0] for mark in ",;\t|"):
+        raise ContractError(
+            f"{path} cannot be split into columns: its rows differ in the number of fields from the header "
+            f"{columns[0]!r}. Put text that holds the separator in quotes, and export it again."
+        )
+    return columns
+
+
+def _cast(
+    con: Backend,
+    name: str,
+    query: Path | None,
+    files: dict[str, Path],
+    columns: dict[str, list[str]],
+    params: Ingest,
+) -> contracts.CastTable:
+    try:
+        if query is not None:
+            con.con.execute("CREATE SCHEMA IF NOT EXISTS selected")
+            con.con.execute(f"CREATE VIEW selected.{contracts.quote(name)} AS {_select(con, query)}")
+        return contracts.cast(con, TABLES[name], f"{'main' if query is None else 'selected'}.{contracts.quote(name)}")
+    except duckdb.OutOfMemoryException as error:
+        raise ConfigurationError(
+            f"Table {name} needs more than ingest.memory ({params.memory}). Raise it in params.yaml. DuckDB: {_first(error)}"
+        ) from None
+    except duckdb.Error as error:
+        if query is None:
+            raise _unreadable(files[name], error) from None
+        if isinstance(error, _WRONG_SQL):
+            raw = "\n".join(f"  {raw}: {', '.join(found)}" for raw, found in columns.items())
+            raise ConfigurationError(
+                f"{query} does not run: {_first(error)}\nRaw files and their columns:\n{raw}\n"
+                "Correct the SQL, or put the missing file into the data folder."
+            ) from None
+        raise ContractError(
+            f"{query} cannot read the raw data: {_first(error)}\nCorrect the extract, or use TRY_CAST in the SQL so that "
+            "such values become empty."
+        ) from None
+
+
+def _select(con: Backend, query: Path) -> str:
+    text = query.read_text(encoding="utf-8")
+    try:
+        statements = con.con.extract_statements(text)
+    except duckdb.Error as error:
+        raise ConfigurationError(f"{query} is not SQL: {_first(error)}\nCorrect it.") from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise ConfigurationError(f"{query} must hold one SELECT. Take other statements out.")
+    return text
+
+
+def _unreadable(path: Path, error: duckdb.Error) -> ContractError:
+    kind = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
+    encoding = " as UTF-8" if kind == "CSV" else ""
+    return ContractError(f"{path} cannot be read as {kind}: {_first(error)}\nExport it again{encoding}.")
+
+
+def _first(error: duckdb.Error) -> str:
+    """What DuckDB says, without the SQL around it: its first paragraph on one line."""
+    return " ".join(str(error).split("\n\n")[0].split())
+
+
+@contextmanager
+def _connection(staging: Path, params: Ingest) -> Iterator[Backend]:
+    """A DuckDB database within the staging folder, so that a table may be larger than memory."""
+    spill = staging / "spill"
+    spill.mkdir()
+    try:
+        con = ibis.duckdb.connect(
+            staging / "ingest.duckdb",
+            memory_limit=params.memory,
+            temp_directory=str(spill),
+            autoinstall_known_extensions=False,
+        )
+    except duckdb.Error as error:
+        raise ConfigurationError(
+            f"ingest.memory {params.memory!r} is not usable: {_first(error)} Write for example 2GB in params.yaml."
+        ) from None
+    try:
+        yield con
+    finally:
+        con.disconnect()
+
+
+@contextmanager
+def _staging(out: Path) -> Iterator[Path]:
+    """A folder beside `out`, on the same disk, that is gone afterwards."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.ingest-", dir=out.parent))
+    except OSError as error:
+        raise ConfigurationError(f"{out.parent} cannot be written: {error.strerror}. Name another folder.") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _swap(staging: Path, out: Path) -> None:
+    """Put the new folders in the place of the old ones; back again if one of them cannot be moved."""
+    out.mkdir(exist_ok=True)
+    done: list[tuple[Path, Path]] = []
+    try:
+        for name in ("tables", "quarantine"):
+            if (out / name).exists():
+                (out / name).rename(staging / f"old-{name}")
+                done.append((staging / f"old-{name}", out / name))
+            (staging / name).rename(out / name)
+            done.append((out / name, staging / name))
+    except OSError as error:
+        for now, before in reversed(done):
+            now.rename(before)
+        raise ConfigurationError(f"{out} cannot be written: {error.strerror}. Nothing was changed there.") from None

@@ -1,0 +1,138 @@
+"""`params.yaml` and a source's overlay of it, checked before a stage starts."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from features.errors import ConfigurationError
+from features.periods import Duration
+
+DurationField = Annotated[Duration, BeforeValidator(lambda value: Duration.parse(str(value)))]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Simulate(Section):
+    accounts: int = Field(ge=10)
+    periods: int = Field(ge=18)
+    seed: int
+    start: date
+
+
+class Ingest(Section):
+    earliest: date
+    latest: date | None
+    quarantine_limit: float = Field(ge=0, le=1)
+    memory: str
+
+
+class Featurize(Section):
+    period: DurationField
+    horizon: DurationField
+    eligible: DurationField
+    min_orders: int = Field(ge=1)
+    booking_lag: DurationField
+    first_cutoff: date | None
+    last_cutoff: date | None
+    history: DurationField
+    memory: str
+    block: int = Field(ge=1)
+
+
+class Train(Section):
+    cutoffs: int = Field(ge=1)
+    calibration_cutoffs: int = Field(ge=0)
+    rounds: int = Field(ge=1)
+    learning_rate: float = Field(gt=0, le=1)
+    leaves: int = Field(ge=2)
+    min_leaf: int = Field(ge=1)
+    feature_fraction: float = Field(gt=0, le=1)
+    bagging_fraction: float = Field(gt=0, le=1)
+    l2: float = Field(ge=0)
+    seed: int
+
+
+class Evaluate(Section):
+    cutoffs: list[date] | None
+    tests: int = Field(ge=1)
+    bootstrap: int = Field(ge=20)
+    level: float = Field(gt=0, lt=1)
+    gate_auc_gain: float
+    gate_ece: float = Field(gt=0)
+    seed: int
+
+
+class Score(Section):
+    as_of: date | None
+
+
+class Explain(Section):
+    min_share: float = Field(ge=0, le=1)
+    plot_accounts: int = Field(ge=10)
+
+
+class Report(Section):
+    accounts: int = Field(ge=1)
+    currency: str
+
+
+class Params(Section):
+    sources: list[str]
+    simulate: Simulate
+    ingest: Ingest
+    featurize: Featurize
+    train: Train
+    evaluate: Evaluate
+    score: Score
+    explain: Explain
+    report: Report
+
+
+def load(root: Path, source: str) -> Params:
+    """Read `params.yaml` under `root` with the overlay of `source`.
+
+    Raises
+    ------
+    ConfigurationError
+        If a file is missing or not YAML, or a value is unknown, missing or out of range.
+    """
+    base = _read(root / "params.yaml")
+    overlay_path = root / "sources" / source / "params.yaml"
+    overlay = _read(overlay_path) if overlay_path.exists() else {}
+    merged = {
+        name: {**value, **overlay.get(name, {})} if isinstance(value, dict) else overlay.get(name, value)
+        for name, value in base.items()
+    }
+    unknown = sorted(set(overlay) - set(base))
+    if unknown:
+        raise ConfigurationError(
+            f"{overlay_path}: unknown section {unknown[0]!r}. Sections are {', '.join(sorted(base))}."
+        )
+    try:
+        return Params.model_validate(merged)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']} (got {item['input']!r})"
+            for item in error.errors()
+        ]
+        where = f"params.yaml with {overlay_path}" if overlay else "params.yaml"
+        raise ConfigurationError("\n".join([f"{where} is not valid:", *lines, "Correct these values."])) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path} is missing. Run from the project's folder.") from None
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path} is not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path} must hold sections with values; it holds {type(content).__name__}.")
+    return content
