@@ -1,0 +1,32 @@
+SOURCE ?= simulated
+DATA ?=
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: run test check bench lock clean
+.DELETE_ON_ERROR:
+
+run: .venv/installed
+	@holdfast run --source "$(SOURCE)" $(if $(DATA),--data "$(DATA)")
+
+test: .venv/installed
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest
+
+bench: .venv/installed
+	python -m benchmarks.matrix
+
+.venv/installed: requirements.lock pyproject.toml
+	@echo "Installing the locked dependencies into .venv (a few minutes, once)"
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --require-hashes -r requirements.lock
+	.venv/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:  ## needs uv
+	uv pip compile --universal --generate-hashes --extra dev --no-emit-index-url --no-emit-find-links -q pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf data artifacts

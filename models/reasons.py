@@ -1,0 +1,120 @@
+"""The documented reasons: their taxonomy, the shares of an account's risk, the reasons named and their evidence.
+
+First version: shares are what pushes the risk up, by reason; symptoms and context are never named as a reason, their
+push is `unexplained`. Associated with the loss, not proven to cause it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from features.catalog import FEATURES
+from features.declaration import Feature
+
+TAXONOMY_FILE = Path(__file__).resolve().parent.parent / "reasons.yaml"
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """Codes of the documented reasons in order, and names of all codes by language."""
+
+    version: int
+    codes: tuple[str, ...]
+    names: Mapping[str, Mapping[str, str]]
+
+
+@cache
+def taxonomy() -> Taxonomy:
+    """Read `reasons.yaml`."""
+    content: dict[str, Any] = yaml.safe_load(TAXONOMY_FILE.read_text(encoding="utf-8"))
+    names = {reason["code"]: reason["names"] for reason in content["reasons"]} | content["others"]
+    return Taxonomy(content["version"], tuple(reason["code"] for reason in content["reasons"]), names)
+
+
+def observable(features: Sequence[str]) -> tuple[str, ...]:
+    """The documented reasons that these features are evidence for; the others cannot be seen on this data."""
+    seen = {feature.reason for feature in FEATURES if feature.name in set(features)}
+    return tuple(code for code in taxonomy().codes if code in seen)
+
+
+def shares(groups: pd.DataFrame) -> pd.DataFrame:
+    """Share of each documented reason in what pushes an account's risk up: (accounts, reasons and unexplained).
+
+    `groups` is the output of `attribution.grouped`: log-odds by reason, `symptom` and `context`. A reason's share is
+    its push (the positive part) over the pushes of all reasons and of symptoms and context taken together, which are
+    `share_unexplained`. Shares of observable reasons sum to one with it; a reason that cannot be seen is NaN, not 0.
+    """
+    codes = [code for code in taxonomy().codes if code in groups.columns]
+    push = groups[codes].clip(lower=0.0)
+    rest = groups.reindex(columns=["symptom", "context"], fill_value=0.0).sum(axis=1).clip(lower=0.0)
+    total = push.sum(axis=1) + rest
+    result = pd.DataFrame(np.nan, index=groups.index, columns=[f"share_{code}" for code in taxonomy().codes])
+    for code in codes:
+        result[f"share_{code}"] = np.where(total > 0, push[code] / total.where(total > 0, 1.0), 0.0)
+    result["share_unexplained"] = 1.0 - result.sum(axis=1)
+    return result
+
+
+def named(share: pd.DataFrame, min_share: float) -> pd.DataFrame:
+    """`reason_1 .. reason_3`: codes by falling share, at least `min_share`; `unexplained` first if there is none."""
+    codes = np.array(taxonomy().codes)
+    values = share[[f"share_{code}" for code in codes]].to_numpy()
+    filled = np.where(np.isnan(values), -1.0, values)
+    order = np.argsort(-filled, axis=1, kind="stable")[:, :NAMED]
+    large = np.take_along_axis(filled, order, axis=1) >= max(min_share, 1e-12)
+    table = np.where(large, codes[order], None)
+    table[:, 0] = np.where(large[:, 0], table[:, 0], "unexplained")
+    return pd.DataFrame(table, index=share.index, columns=[f"reason_{place}" for place in range(1, NAMED + 1)])
+
+
+def evidence(frame: pd.DataFrame, contributions: pd.DataFrame, reasons: pd.DataFrame) -> pd.DataFrame:
+    """`evidence_1 .. evidence_3`: for each named reason the sentence of its feature that pushes most, with its value.
+
+    `frame`: features; `contributions`: SHAP in log-odds by feature; `reasons`: output of `named`; same rows.
+    """
+    by_name = {feature.name: feature for feature in FEATURES}
+    result = pd.DataFrame(None, index=frame.index, columns=[f"evidence_{place}" for place in range(1, NAMED + 1)])
+    for code in taxonomy().codes:
+        own = [name for name in contributions.columns if by_name[name].reason == code]
+        if not own:
+            continue
+        strongest = np.array(own)[contributions[own].to_numpy().argmax(axis=1)]
+        for place in range(1, NAMED + 1):
+            rows = np.flatnonzero((reasons[f"reason_{place}"] == code).to_numpy())
+            result.iloc[rows, place - 1] = [
+                sentence(by_name[strongest[row]], frame.iloc[row], by_name) for row in rows
+            ]
+    return result.astype(object)
+
+
+def sentence(feature: Feature, row: pd.Series[Any], by_name: Mapping[str, Feature]) -> str:
+    """The feature's sentence with the account's own numbers."""
+    wanted = [name for _, name, _, _ in Formatter().parse(feature.sentence) if name]
+    values = {
+        name: worded(row[feature.name], feature.unit) if name == "value" else worded(row[name], by_name[name].unit)
+        for name in wanted
+    }
+    return feature.sentence.format(**values)
+
+
+def worded(value: float, unit: str) -> str:
+    """A number as a reader writes it: 12,345 or 47 days or 23 %; "no value" for NaN."""
+    if np.isnan(value):
+        return "no value"
+    if unit == "days":
+        return f"{value:,.0f} day{'' if round(value) == 1 else 's'}"
+    if unit == "share":
+        return f"{value * 100:.0f} %" if value >= 0.1 else f"{value * 100:.1f} %"
+    if unit == "ratio":
+        return f"{value:.2g}" if abs(value) < 10 else f"{value:,.0f}"
+    return f"{value:,.0f}"

@@ -1,0 +1,29 @@
+"""Plots of the explanation, drawn by the shap library, which is also the oracle of the values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from models.risk import RiskModel
+
+
+def beeswarm(model: RiskModel, frame: pd.DataFrame, path: Path) -> None:
+    """Write a PNG of the SHAP values (calibrated log-odds) of the features that matter most."""
+    import shap  # slow to import, and needed by this stage only
+
+    values, base = model.contributions(frame)
+    explanation = shap.Explanation(
+        values=values, base_values=base, data=frame[model.features].to_numpy(), feature_names=model.features
+    )
+    shap.plots.beeswarm(explanation, max_display=20, show=False, rng=np.random.default_rng(0))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plt.savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
+    plt.close("all")

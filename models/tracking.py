@@ -1,0 +1,163 @@
+"""MLflow: one run a training, the model with signature and example, registered, with its aliases."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from features.errors import ConfigurationError
+from models.risk import RiskModel
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+SCORER = Path(__file__).with_name("scorer.py")
+REQUIREMENTS = ("lightgbm", "numpy", "pandas", "mlflow")
+
+
+def registered_name(source: str) -> str:
+    """Name of the registered model of a source."""
+    return f"holdfast-{source}"
+
+
+def data_hash(tables: Path) -> str:
+    """Hash of the bytes of all contract tables."""
+    digest = hashlib.sha256()
+    for path in sorted(tables.glob("*.parquet")):
+        digest.update(path.name.encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def code_version() -> str:
+    """The commit of the code, with `-changed` if files differ from it; "unknown" outside git."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run(["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit.stdout.strip() + ("-changed" if changed.stdout.strip() else "")
+
+
+def log_training(
+    source: str,
+    model: RiskModel,
+    folder: Path,
+    rows: pd.DataFrame,
+    params: Mapping[str, Any],
+    tables: Path,
+) -> None:
+    """Track a training and register its model as `challenger`."""
+    with _mlflow() as mlflow:
+        from mlflow.models import infer_signature
+
+        mlflow.set_experiment(f"holdfast/{source}")
+        example = rows[model.features].head(5).reset_index(drop=True)
+        signature = infer_signature(example, pd.DataFrame({"risk": model.predict(example)}))
+        with mlflow.start_run(run_name=f"train {source}"):
+            mlflow.log_params({**params, **{k: v for k, v in model.meta.items() if k not in ("features", "train_cutoffs")}})
+            mlflow.log_params({"features": len(model.features), "train_cutoffs": len(model.meta["train_cutoffs"])})
+            mlflow.set_tags(
+                {"model_hash": model.content_hash, "data_hash": data_hash(tables), "code_version": code_version()}
+            )
+            mlflow.log_metrics({"train_rows": len(rows), "train_losses": float(rows["label"].sum())})
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(SCORER),
+                artifacts={"model": str(folder)},
+                signature=signature,
+                input_example=example,
+                pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+                registered_model_name=registered_name(source),
+            )
+            client = mlflow.MlflowClient()
+            number = str(info.registered_model_version)
+            client.set_model_version_tag(registered_name(source), number, "model_hash", model.content_hash)
+            client.set_registered_model_alias(registered_name(source), "challenger", number)
+
+
+def log_evaluation(source: str, model: RiskModel, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> None:
+    """Add the evaluation to the run of the model, and make it `champion` if the gate was passed."""
+    with _mlflow() as mlflow:
+        client = mlflow.MlflowClient()
+        name = registered_name(source)
+        found = client.search_model_versions(f"name='{name}' and tags.model_hash='{model.content_hash}'")
+        if not found:
+            raise ConfigurationError(
+                f"MLflow at {mlflow.get_tracking_uri()} knows no model with hash {model.content_hash}. "
+                "Run `holdfast train` for this source again."
+            )
+        latest = max(found, key=lambda item: int(item.version))
+        mlflow.set_experiment(f"holdfast/{source}")
+        with mlflow.start_run(run_id=latest.run_id):
+            for population, models in metrics["population"].items():
+                for column, cells in models.items():
+                    for metric, cell in cells["mean"].items():
+                        value = cell["value"] if isinstance(cell, Mapping) else cell
+                        if value is not None:
+                            mlflow.log_metric(f"{population}.{column}.{metric}", float(value))
+            mlflow.log_text(json.dumps(metrics, indent=1), "metrics.json")
+            mlflow.log_figure(_calibration_figure(predictions), "calibration.png")
+            mlflow.set_tags({"gate_passed": metrics["gate"]["passed"], "gate_why": metrics["gate"]["why"]})
+        if metrics["gate"]["passed"]:
+            client.set_registered_model_alias(name, "champion", latest.version)
+
+
+def download_model(source: str, alias: str) -> Path:
+    """Folder with the model files behind an alias of the registry.
+
+    Raises ConfigurationError if there is no such alias.
+    """
+    with _mlflow() as mlflow:
+        try:
+            target = Path(tempfile.mkdtemp(prefix="holdfast-model-"))
+            folder = mlflow.artifacts.download_artifacts(
+                artifact_uri=f"models:/{registered_name(source)}@{alias}", dst_path=str(target)
+            )
+        except mlflow.exceptions.MlflowException as error:
+            raise ConfigurationError(
+                f"{alias!r} is neither a folder with a model nor an alias of {registered_name(source)} in MLflow: "
+                f"{str(error).splitlines()[0]} Known aliases are 'challenger', and 'champion' once the gate is passed."
+            ) from None
+        return Path(folder) / "artifacts" / "model"
+
+
+def _calibration_figure(predictions: pd.DataFrame) -> Any:
+    from matplotlib.figure import Figure
+
+    from models.metrics import reliability
+
+    table = reliability(predictions["label"], predictions["risk"])
+    figure = Figure(figsize=(5, 5))
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    axes.plot(table.iloc[:, 1], table.iloc[:, 2], marker="o")
+    axes.set_xlabel("predicted risk")
+    axes.set_ylabel("share lost")
+    return figure
+
+
+@contextmanager
+def _mlflow() -> Iterator[Any]:
+    """MLflow on the address of the environment, else on SQLite in the project's folder; its chatter is kept quiet."""
+    import mlflow
+
+    if "MLFLOW_TRACKING_URI" not in os.environ:
+        mlflow.set_tracking_uri("sqlite:///mlflow.db")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield mlflow

@@ -1,0 +1,172 @@
+"""The command line: a subcommand a stage, and `run` for all of them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from pipeline.layout import Layout
+    from pipeline.params import Params
+
+app = typer.Typer(
+    help="Predicts which trade accounts will stop buying, and says why. Exit codes: 0 fine, 1 the data break their "
+    "contract, 2 wrong configuration, 3 internal error, 4 a limit was passed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Source = Annotated[str, typer.Option(help="Name of the source: a folder under sources/.")]
+
+
+def _setup(source: str) -> tuple[Layout, Params]:
+    from pipeline.layout import Layout
+    from pipeline.params import load
+
+    layout = Layout.here(source)
+    return layout, load(layout.root, source)
+
+
+def _day(text: str | None) -> date | None:
+    from features.errors import ConfigurationError
+
+    if text is None:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        raise ConfigurationError(f"--as-of {text!r} is not a date. Write it as 2024-03-31.") from None
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for the tables; truth.parquet goes beside it.")],
+    accounts: Annotated[int | None, typer.Option(help="Accounts, instead of params.yaml's.")] = None,
+    periods: Annotated[int | None, typer.Option(help="Months, instead of params.yaml's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, instead of params.yaml's.")] = None,
+) -> None:
+    """Simulate a dealer market with planted loss reasons, as contract tables."""
+    from pipeline import simulate as stage
+
+    _, params = _setup("simulated")
+    given = {"accounts": accounts, "periods": periods, "seed": seed}
+    chosen = params.simulate.model_dump() | {name: value for name, value in given.items() if value is not None}
+    stage.run(type(params.simulate).model_validate(chosen), out)
+
+
+@app.command()
+def ingest(
+    data: Annotated[Path, typer.Option(help="Folder with the raw CSV or Parquet files.")],
+    source: Source = "contract",
+) -> None:
+    """Bring raw files to checked contract tables."""
+    from pipeline.ingest import ingest as stage
+
+    layout, params = _setup(source)
+    stage(source, data, layout.data, params.ingest, layout.root)
+
+
+@app.command()
+def featurize(source: Source = "simulated") -> None:
+    """Build the matrix: features as they were known at each cut-off, and labels."""
+    from pipeline import featurize as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params.featurize)
+
+
+@app.command()
+def train(source: Source = "simulated") -> None:
+    """Train the risk model and register it in MLflow."""
+    from pipeline import train as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params.featurize, params.train)
+
+
+@app.command()
+def evaluate(
+    source: Source = "simulated",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if the gate to champion is not passed.")] = False,
+) -> None:
+    """Test the recipe at rolling cut-offs beside the baselines."""
+    from pipeline import evaluate as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params.featurize, params.train, params.evaluate, strict)
+
+
+@app.command()
+def score(
+    source: Source = "simulated",
+    as_of: Annotated[str | None, typer.Option(help="Date, YYYY-MM-DD; default: the day after the last order.")] = None,
+    out: Annotated[Path | None, typer.Option(help=".parquet or .csv; default: artifacts/<source>/scores.parquet.")] = None,
+    model: Annotated[str | None, typer.Option(help="Folder of a model, or alias (champion, challenger).")] = None,
+) -> None:
+    """Score every eligible account: risk, rank, expected loss, reasons."""
+    from pipeline import score as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params, _day(as_of), out or layout.scores, model)
+
+
+@app.command()
+def explain(source: Source = "simulated") -> None:
+    """Explain each score: contributions by reason, sentences of evidence, SHAP plot."""
+    from pipeline import explain as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params)
+
+
+@app.command()
+def report(source: Source = "simulated") -> None:
+    """Write the report page."""
+    from pipeline import report as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params)
+
+
+@app.command()
+def run(
+    source: Source = "simulated",
+    data: Annotated[Path | None, typer.Option(help="Folder with the raw files.")] = None,
+) -> None:
+    """Run the whole pipeline of a source by DVC and say what it found."""
+    from pipeline import run as stage
+
+    layout, params = _setup(source)
+    typer.echo(stage.run(layout, params, data))
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one message and its exit code, never a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("holdfast").setLevel(logging.INFO)
+    from features.errors import HoldfastError
+
+    try:
+        app()
+    except HoldfastError as error:
+        typer.echo(f"holdfast: {error}", err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:  # the last resort: say where the details are, keep the exit code's promise
+        logging.getLogger("holdfast").debug("internal error", exc_info=True)
+        import tempfile
+        import traceback
+
+        with tempfile.NamedTemporaryFile("w", prefix="holdfast-error-", suffix=".log", delete=False) as file:
+            traceback.print_exc(file=file)
+        typer.echo(f"holdfast: internal error: {type(error).__name__}: {error}. Details: {file.name}", err=True)
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What several stages read and write: the matrix, frames as Parquet or CSV, the features at one as_of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from features.errors import ConfigurationError, ContractError
+from features.fold import connect, open_tables
+from features.matrix import Plan, build, features_of
+from features.periods import Duration, Label
+from pipeline.layout import Layout
+from pipeline.params import Featurize
+
+
+def plan_of(params: Featurize) -> Plan:
+    """How the matrix is built, from `params.yaml`."""
+    return Plan(params.period, label_of(params), params.block)
+
+
+def label_of(params: Featurize) -> Label:
+    """What is predicted, from `params.yaml`."""
+    return Label(params.horizon, params.eligible, params.min_orders, params.booking_lag)
+
+
+def meta_of(plan: Plan) -> dict[str, Any]:
+    """The plan in words, kept with a model so that scoring builds the same matrix."""
+    return {
+        "period": str(plan.period),
+        "horizon": str(plan.label.horizon),
+        "eligible": str(plan.label.eligible),
+        "min_orders": plan.label.min_orders,
+        "booking_lag": str(plan.label.booking_lag),
+    }
+
+
+def plan_from(meta: dict[str, Any], block: int) -> Plan:
+    """The plan that a model was trained with."""
+    label = Label(
+        Duration.parse(meta["horizon"]),
+        Duration.parse(meta["eligible"]),
+        int(meta["min_orders"]),
+        Duration.parse(meta["booking_lag"]),
+    )
+    return Plan(Duration.parse(meta["period"]), label, block)
+
+
+def known_until(tables: dict[str, Any]) -> date:
+    """First day after the last order of the data: labels that mature later are not known."""
+    last = tables["orders"].ordered_at.max().to_pyarrow().as_py()
+    if last is None:
+        raise ContractError("orders: the table has no rows. Check the extract, then run `holdfast ingest` again.")
+    day: date = last.date()
+    return day + timedelta(days=1)
+
+
+def read_matrix(folder: Path, cutoffs: Sequence[date] | None = None) -> pd.DataFrame:
+    """The matrix of some cut-offs (all where None), ordered by as_of and account.
+
+    Raises ConfigurationError if there is no matrix, or none of a cut-off asked for.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder} is missing. Run `holdfast featurize` for this source first.")
+    wanted = None if cutoffs is None else ds.field("as_of").isin(list(cutoffs))
+    table = ds.dataset(folder, format="parquet").to_table(filter=wanted)
+    found = set(table["as_of"].unique().to_pylist())
+    lacking = sorted(set(cutoffs or ()) - found)
+    if lacking:
+        raise ConfigurationError(
+            f"The matrix in {folder} has no accounts at the cut-off {lacking[0]}. Cut-offs step by whole periods between "
+            "featurize.first_cutoff and last_cutoff in params.yaml; choose among them, then run `holdfast featurize`."
+        )
+    frame: pd.DataFrame = table.sort_by([("as_of", "ascending"), ("account_id", "ascending")]).to_pandas()
+    return frame
+
+
+def features_at(layout: Layout, as_of: date | None, plan: Plan, memory: str, names: Sequence[str]) -> pd.DataFrame:
+    """Features, by name, of every eligible account at `as_of` (None: the day after the last order).
+
+    Raises ConfigurationError if nobody is eligible, ContractError if the tables cannot show a feature.
+    """
+    with TemporaryDirectory(prefix="holdfast-") as spill:
+        connection = connect(memory, Path(spill))
+        tables = open_tables(connection, layout.tables)
+        shown = {feature.name: feature for feature in features_of(tables)}
+        missing = [name for name in names if name not in shown]
+        if missing:
+            raise ContractError(
+                f"tables: {len(missing)} features of the model cannot be built, for example {missing[0]!r}: a table or "
+                "column it was trained with is missing. Ingest the same tables, or train again without them."
+            )
+        until = known_until(tables)
+        day = until if as_of is None else as_of
+        parts = list(build(connection, tables, [day], plan, until, [shown[name] for name in names]))
+        connection.disconnect()
+    frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+    if frame.empty:
+        raise ConfigurationError(
+            f"Nobody is eligible at {day}: no account ordered in the {plan.label.eligible} before it. "
+            f"Orders end on {until - timedelta(days=1)}; choose --as-of accordingly."
+        )
+    return frame
+
+
+def write_frame(frame: pd.DataFrame, path: Path) -> None:
+    """Write Parquet or CSV, by the ending, whole or not at all; the same frame gives the same bytes.
+
+    Raises ConfigurationError for another ending.
+    """
+    if path.suffix not in (".parquet", ".csv"):
+        raise ConfigurationError(f"{path}: the ending must be .parquet or .csv.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.writing")
+    if path.suffix == ".csv":
+        frame.to_csv(temporary, index=False, lineterminator="\n")
+    else:
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), temporary)
+    os.replace(temporary, path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.writing")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

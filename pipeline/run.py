@@ -1,0 +1,82 @@
+"""The whole pipeline by DVC: links the raw data into the project, runs the stages, says what was found."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from features.errors import ConfigurationError, HoldfastError
+from models.reasons import taxonomy
+from pipeline.layout import Layout
+from pipeline.params import Params
+
+
+class StageError(HoldfastError):
+    """A stage failed and has said why."""
+
+    exit_code = 1
+
+
+def run(layout: Layout, params: Params, data: Path | None) -> str:
+    """Run `dvc repro` up to the report of one source; returns what it found, in plain words."""
+    if layout.source not in params.sources:
+        raise ConfigurationError(
+            f"{layout.source!r} is not among the sources in params.yaml ({', '.join(params.sources)}). "
+            "Add it there, and its SQL under sources/."
+        )
+    if data is not None:
+        link(data, layout.raw)
+    elif layout.source != "simulated" and not layout.raw.exists():
+        raise ConfigurationError(
+            f"Where are the raw files of {layout.source!r}? Give the folder: "
+            f"make run SOURCE={layout.source} DATA=path/to/folder"
+        )
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro", f"report@{layout.source}"], cwd=layout.root)
+    if done.returncode:
+        raise StageError("The pipeline stopped; the stage named above says why.")
+    return found(layout, str(params.featurize.horizon))
+
+
+def link(data: Path, raw: Path) -> None:
+    """Make `raw` point to the user's folder `data`."""
+    if not data.is_dir():
+        raise ConfigurationError(f"{data} is not a folder. Give the folder that holds the raw files.")
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    if raw.is_symlink():
+        raw.unlink()
+    elif raw.exists():
+        raise ConfigurationError(f"{raw} is a folder of its own, not a link. Move it away, then run again.")
+    raw.symlink_to(data.resolve(), target_is_directory=True)
+
+
+def found(layout: Layout, horizon: str) -> str:
+    """What the run found and where it is, in plain words."""
+    scores = pd.read_parquet(layout.scores)
+    metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
+    active = scores[~scores["lapsed"]]
+    names = taxonomy().names
+    first = active["reason_1"].value_counts()
+    known = [code for code in first.index if code != "unexplained"]
+    auc = metrics["population"]["all"]["risk"]["mean"]["auc"]
+    rival = metrics["population"]["all"]["bg_nbd"]["mean"]["auc"]["value"]
+    lines = [
+        "",
+        f"{layout.source}, as of {scores['as_of'].iloc[0]}: {len(active):,} active accounts (ordered within {horizon}), "
+        f"{len(scores) - len(active):,} lapsed.",
+        f"About {active['risk'].sum():,.0f} of the active ones will not order in the next {horizon}; "
+        f"{active['expected_loss'].sum():,.0f} of yearly purchases are at risk.",
+        (
+            f"Most often named first: {names[known[0]]['en'].lower()} ({first[known[0]]:,} accounts)."
+            if known
+            else "No documented reason can be named on this data."
+        ),
+        f"On past cut-offs it ranked a lost account above a kept one {auc['value']:.1%} of the time "
+        f"({auc['low']:.1%} to {auc['high']:.1%}; BG/NBD {rival:.1%}). Champion: {metrics['gate']['why']}.",
+        f"Scores: {layout.scores.relative_to(layout.root)}",
+        f"Report: {layout.report.relative_to(layout.root)}",
+    ]
+    return "\n".join(lines)

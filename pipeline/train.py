@@ -1,0 +1,62 @@
+"""Stage train: the risk model on all matured labels, saved and tracked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import date
+from time import perf_counter
+
+import pandas as pd
+
+from features.errors import ConfigurationError
+from features.matrix import KEYS
+from models.risk import Recipe, RiskModel, fit
+from models.splits import split
+from models.tracking import log_training
+from pipeline.frames import label_of, meta_of, plan_of, read_matrix
+from pipeline.layout import Layout
+from pipeline.params import Featurize, Train
+
+log = logging.getLogger("holdfast")
+
+
+def run(layout: Layout, featurize: Featurize, params: Train) -> None:
+    """Write `artifacts/<source>/model` and register it in MLflow as challenger."""
+    started = perf_counter()
+    matrix = read_matrix(layout.matrix)
+    matured = matrix.loc[matrix["label"].notna(), "as_of"]
+    if matured.empty:
+        raise ConfigurationError(
+            f"No label of the matrix in {layout.matrix} has matured. Give more history or a shorter horizon."
+        )
+    now = label_of(featurize).matures(max(matured))
+    model = fit_at(matrix, now, featurize, params)
+    model.save(layout.model)
+    rows = matrix[matrix["as_of"].astype(str).isin(model.meta["train_cutoffs"])]
+    log_training(layout.source, model, layout.model, rows, params.model_dump(), layout.tables)
+    log.info(
+        "train %s: %s rows, %s losses, %s cut-offs, %s features; %.1f s; wrote %s (hash %s)",
+        layout.source,
+        f"{len(rows):,}",
+        f"{int(rows['label'].sum()):,}",
+        len(model.meta["train_cutoffs"]),
+        len(model.features),
+        perf_counter() - started,
+        layout.model,
+        model.content_hash,
+    )
+
+
+def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Train) -> RiskModel:
+    """The recipe fitted on what had matured at `as_of`."""
+    cutoffs = sorted(set(matrix["as_of"]))
+    chosen = split(cutoffs, as_of, label_of(featurize), params.cutoffs, params.calibration_cutoffs)
+    features = [name for name in matrix.columns if name not in KEYS]
+    recipe = Recipe(**params.model_dump(exclude={"cutoffs", "calibration_cutoffs"}))
+    return fit(rows_of(matrix), chosen, features, recipe, meta_of(plan_of(featurize)))
+
+
+def rows_of(matrix: pd.DataFrame) -> Callable[[Sequence[date]], pd.DataFrame]:
+    """A function that gives the rows of some cut-offs whose label is known."""
+    return lambda cutoffs: matrix[matrix["as_of"].isin(list(cutoffs)) & matrix["label"].notna()]
