@@ -293,10 +293,8 @@ def _uncast_failures(con: Backend, table: Table, source: str, casts: Mapping[str
             continue
         key = [column for column in table.key if column in casts and column != name]
         shown = ", ".join(f"CAST({quote(column)} AS VARCHAR)" for column in (name, *key))
-        row = (
-            con.con.execute(f"SELECT {shown} FROM {source} WHERE {casts[name][1]} ORDER BY ALL LIMIT 1").fetchone()
-            or ()
-        )
+        query = f"SELECT {shown} FROM {source} WHERE {casts[name][1]} ORDER BY ALL LIMIT 1"
+        row = con.con.execute(query).fetchall()[0]
         example = dict(zip((name, *key), row, strict=True))
         failures.append(
             f"{table.name}.{name}: not {_KIND_NAMES[table[name].kind]}: {_count(count, 'row')}, "

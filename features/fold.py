@@ -338,7 +338,7 @@ class Fold:
         for fact in facts:
             where = None if fact.where is None else fact.where(rows)  # type: ignore[union-attr]
             if isinstance(fact, Days):
-                sums[fact.name] = rows.day_bit.bit_or(where=where)
+                sums[fact.name] = rows.day_bit.bit_or(where=where).fill_null(0)
             elif isinstance(fact, Additive) and fact.value is not None:
                 sums[fact.name] = fact.value(rows).cast("decimal(18, 4)").sum(where=where).cast("float64")
             else:

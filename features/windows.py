@@ -189,10 +189,12 @@ class _DayPanel:
         self.gap_sum = fold(gap, later)
         self.gap_square = fold(gap * gap, later)
         last = np.full((accounts, periods + 1), -1, dtype=np.int64)
-        last[account, period + 1] = day  # days ascend, so the last of a period stays
+        turn = np.flatnonzero(np.diff(cell, prepend=-1))  # days ascend: where each account's period begins
+        end = np.r_[turn[1:], len(cell)] - 1 if len(cell) else turn
+        last[account[end], period[end] + 1] = day[end]
         self.last = np.maximum.accumulate(last, axis=1)
         following = np.full((accounts, periods + 1), NEVER, dtype=np.int64)
-        following[account[::-1], period[::-1]] = day[::-1]
+        following[account[turn], period[turn]] = day[turn]
         self.next = np.minimum.accumulate(following[:, ::-1], axis=1)[:, ::-1]
 
 

@@ -43,6 +43,7 @@ class Promises:
         s, people, rng = self.market.settings, self.market.people, self.rng
         size = len(people)
         amount = np.round(people.rebate * np.sum(purchases[max(0, month - 3) : month], axis=0), 2)
+        amount[amount < s.rebate_least] = 0  # not promised, so it cannot hurt either
         usual = np.sum(purchases[max(0, month - 12) : month], axis=0) * 3 / min(month, 12)
         promised = self.market.days[month] + whole(rng, s.promise_days, size)
         due = promised + s.rebate_due
@@ -64,7 +65,7 @@ class Promises:
         promised, due, paid = np.concatenate([np.stack(dates) for dates in self.dates], axis=1)
         amount = np.concatenate(self.amounts)
         rows = np.stack([account, promised, due, np.where(paid < end, paid, NEVER)])
-        kept = (amount >= self.market.settings.rebate_least) & (promised < end)
+        kept = (amount > 0) & (promised < end)
         return tables_out.rebates(rows[:, kept], amount[kept], size)
 
 

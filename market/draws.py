@@ -71,11 +71,11 @@ class Settings:
     rebate_due: int = 30  # days from promise to due date
     on_time_days: tuple[int, int] = (-6, 5)  # payment against the due date in good times
     late_days: tuple[int, int] = (30, 150)  # payment against the due date in bad times
-    late_chance: tuple[float, float, float] = (0.03, 0.45, 0.80)  # good times, company's spell, account's spell
+    late_chance: tuple[float, float, float] = (0.03, 0.35, 0.80)  # good times, company's spell, account's spell
     late_never: float = 0.07  # share of late rebates that are never paid
     company_spell: float = 0.03  # chance a month that a company-wide spell begins
     company_months: tuple[int, int] = (3, 6)
-    account_spell: float = 0.012  # chance a month that an account's spell begins
+    account_spell: float = 0.016  # chance a month that an account's spell begins
     account_months: tuple[int, int] = (4, 10)
     overdue_full: float = 90.0  # days after which an overdue rebate hurts fully once
     overdue_most: float = 180.0  # days after which it hurts no more than it does
@@ -91,9 +91,9 @@ class Settings:
     dip_value: tuple[float, float] = (0.5, 0.9)  # factor of an order's value
 
     # hazards, a month
-    base_promises: float = 0.022  # at one full hurt
+    base_promises: float = 0.025  # at one full hurt
     promises_spread: float = 0.7  # standard deviation of log sensitivity
-    base_staff: float = 0.080  # in the month after the leaver's last day, unattended
+    base_staff: float = 0.073  # in the month after the leaver's last day, unattended
     staff_attended: float = 0.55  # factor once a new manager is there
     staff_fades: float = 3.5  # months in which the pull falls to 37 %
     staff_months: float = 9.0  # months after which nobody follows any more

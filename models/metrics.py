@@ -428,8 +428,9 @@ def _newton(total: FloatArray, target: FloatArray, powers: FloatArray, start: Fl
         newton_ahead = (newton * gradient).sum(axis=1)
         arrived = ~leapt & (determinant > 0) & (newton_ahead < tolerance)
         if arrived.all():
-            return at
+            break
         step = np.where(leapt[:, None], step / 2, newton)
         ahead = np.where(leapt, ahead, newton_ahead)
         at = np.where(leapt[:, None], at - step, np.where(arrived[:, None], at, at + step))
-    return np.where(arrived[:, None], at, np.nan)
+    # The last step is known anyway, and squares what error is left.
+    return np.where(arrived[:, None], at + newton, np.nan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from features.errors import ConfigurationError
 from models.risk import RiskModel
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 SCORER = Path(__file__).with_name("scorer.py")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "mlflow")
@@ -160,4 +162,5 @@ def _mlflow() -> Iterator[Any]:
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield mlflow
+        with redirect_stderr(io.StringIO()):  # it prints what it registered past its own logger
+            yield mlflow

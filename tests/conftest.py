@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real data sets; skips where it is absent, fails there under CI."""
+    folder = Path(os.environ.get("HOLDFAST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        reason = (
+            f"the real data are not in {folder}; set HOLDFAST_DATA to the folder that holds iowa/ and online_retail_ii/"
+        )
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
