@@ -125,7 +125,7 @@ class Known:
         orders = self._tables["orders"]
         orders = orders.filter(~orders.is_return)
         monthly = (
-            orders.mutate(day_=orders.ordered_at.date(), known_=known_at(orders, TABLES["orders"]))
+            orders.mutate(day_=orders.ordered_at.cast("date"), known_=known_at(orders, TABLES["orders"]))
             .join(self._calendar.select(day_="day", event_period="period"), "day_")
             .join(self._calendar.select(known_="day", known_period="period"), "known_")
             .group_by(["account_id", "event_period", "known_period"])
@@ -150,10 +150,10 @@ def known_at(table: Expression, declared: Table) -> Expression:
     candidates += [
         c.name for c in declared.columns if c.kind in ("date", "time") and not c.nullable and c.name not in candidates
     ]
-    happened = ibis.coalesce(*[table[name].date() for name in candidates if name in columns], ibis.date("1900-01-01"))
+    happened = ibis.coalesce(*[table[name].cast("date") for name in candidates if name in columns], ibis.date("1900-01-01"))
     if "recorded_at" not in columns:
         return happened
-    return ibis.greatest(happened, ibis.coalesce(table.recorded_at.date(), happened))
+    return ibis.greatest(happened, ibis.coalesce(table.recorded_at.cast("date"), happened))
 
 
 class Fold:
@@ -211,7 +211,7 @@ class Fold:
         if "recorded_at" not in orders.columns:
             return none, none, none, none
         rows = orders.filter(~orders.is_return)
-        rows = rows.select("account_id", day_=rows.ordered_at.date(), known_=known_at(rows, TABLES["orders"]))
+        rows = rows.select("account_id", day_=rows.ordered_at.cast("date"), known_=known_at(rows, TABLES["orders"]))
         late = rows.filter(rows.known_ > rows.day_).select("account_id").distinct().join(self._codes, "account_id")
         following = (
             rows.join(late, "account_id")
@@ -289,7 +289,7 @@ class Fold:
                 continue
             found = None
             for at in sorted(ats):
-                rows = table.select("account_id", at_=table[at].date(), known_=known_at(table, declared))
+                rows = table.select("account_id", at_=table[at].cast("date"), known_=known_at(table, declared))
                 rows = rows.filter(rows.known_ > rows.at_)
                 rows = rows.join(calendar.select(at_="day", at_period="period"), "at_").left_join(
                     calendar.select(known_="day", known_period="period"), "known_"
@@ -327,7 +327,7 @@ class Fold:
         """Rows added up by keys and period; of a `Distinct`, by keys and item with the periods as bits."""
         first = facts[0]
         assert not isinstance(first, AsOf)
-        rows = table.join(self._calendar, table[first.at].date() == self._calendar.day)
+        rows = table.join(self._calendar, table[first.at].cast("date") == self._calendar.day)
         if isinstance(first, Distinct):
             if first.where is not None:
                 rows = rows.filter(first.where(rows))
@@ -350,7 +350,7 @@ class Fold:
         table, declared = self._tables[name], TABLES[name]
         if declared.event not in table.columns or name == "accounts":
             return np.full(len(self.grid.at), self.grid.edges[0])
-        day = table[declared.event].date()
+        day = table[declared.event].cast("date")
         if "recorded_at" not in table.columns:
             first = day.min().to_pyarrow().as_py()
             return np.full(len(self.grid.at), day_number(first) if first else self.grid.edges[-1])

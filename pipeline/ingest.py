@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -55,7 +56,7 @@ class IngestSummary:
             parts.append(f"{name} {table.rows:,} rows" + (f" ({'; '.join(notes)})" if notes else ""))
         parts.append(f"orders from {self.first_order} to {self.last_order}")
         if self.accounts_without_orders:
-            parts.append(f"{self.accounts_without_orders:,} accounts never ordered and will not be scored")
+            parts.append(f"{self.accounts_without_orders:,} of the accounts without orders, which will not be scored")
         return "; ".join(parts)
 
 
@@ -215,20 +216,25 @@ def _register(con: Backend, name: str, path: Path) -> list[str]:
         raise ContractError(f"{path} is empty. Export it again, with a header line at least.")
     # The reader takes a path for a pattern.
     pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
-    # Text columns only: a bad value is then counted by the contract, instead of changing the type that is guessed.
-    options = ", all_varchar=true, header=true" if path.suffix.lower() == ".csv" else ""
+    options = _csv_options(path) if path.suffix.lower() == ".csv" else ""
     reader = f"read_{path.suffix.lower()[1:]}({contracts.literal(pattern)}{options})"
     try:
         con.con.execute(f"CREATE VIEW main.{contracts.quote(name)} AS SELECT * FROM {reader}")
-        columns = [str(row[0]) for row in con.con.execute(f"DESCRIBE main.{contracts.quote(name)}").fetchall()]
+        return [str(row[0]) for row in con.con.execute(f"DESCRIBE main.{contracts.quote(name)}").fetchall()]
     except duckdb.Error as error:
         raise _unreadable(path, error) from None
-    if options and len(columns) == 1 and any(mark in columns[0] for mark in ",;\t|"):
-        raise ContractError(
-            f"{path} cannot be split into columns: its rows differ in the number of fields from the header "
-            f"{columns[0]!r}. Put text that holds the separator in quotes, and export it again."
-        )
-    return columns
+
+
+def _csv_options(path: Path) -> str:
+    """Text columns only, and nothing guessed but the separator, which is the commonest in the header.
+
+    A bad value is then counted by the contract instead of changing the type of its column; left to itself, DuckDB's
+    sniffer would also skip the header and first rows where their number of fields differs from that of later ones.
+    """
+    with path.open("rb") as file:
+        header = file.readline().decode("utf-8", errors="replace")
+    separator = max(",;\t|", key=header.count)
+    return f", all_varchar=true, header=true, delim={contracts.literal(separator)}, quote='\"', escape='\"', skip=0, comment=''"
 
 
 def _cast(
@@ -239,11 +245,14 @@ def _cast(
     columns: dict[str, list[str]],
     params: Ingest,
 ) -> contracts.CastTable:
+    relation = f"main.{contracts.quote(name)}"
     try:
         if query is not None:
             con.con.execute("CREATE SCHEMA IF NOT EXISTS selected")
-            con.con.execute(f"CREATE VIEW selected.{contracts.quote(name)} AS {_select(con, query)}")
-        return contracts.cast(con, TABLES[name], f"{'main' if query is None else 'selected'}.{contracts.quote(name)}")
+            # Not named as the table: a raw file may have that name, and would be hidden by it.
+            relation = f"selected.{contracts.quote(query.name)}"
+            con.con.execute(f"CREATE VIEW {relation} AS {_select(con, query)}")
+        return contracts.cast(con, TABLES[name], relation)
     except duckdb.OutOfMemoryException as error:
         raise ConfigurationError(
             f"Table {name} needs more than ingest.memory ({params.memory}). Raise it in params.yaml. DuckDB: {_first(error)}"
@@ -275,14 +284,17 @@ def _select(con: Backend, query: Path) -> str:
 
 
 def _unreadable(path: Path, error: duckdb.Error) -> ContractError:
-    kind = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
-    encoding = " as UTF-8" if kind == "CSV" else ""
-    return ContractError(f"{path} cannot be read as {kind}: {_first(error)}\nExport it again{encoding}.")
+    if path.suffix.lower() == ".csv":
+        advice = (
+            "as UTF-8, with a header line, as many fields in every row, and quotes around text that holds the separator"
+        )
+        return ContractError(f"{path} cannot be read as CSV: {_first(error)}\nExport it again {advice}.")
+    return ContractError(f"{path} cannot be read as Parquet: {_first(error)}\nExport it again.")
 
 
 def _first(error: duckdb.Error) -> str:
-    """What DuckDB says, without the SQL around it: its first paragraph on one line."""
-    return " ".join(str(error).split("\n\n")[0].split())
+    """What DuckDB says on one line, without the SQL around it and advice for those who call it themselves."""
+    return " ".join(re.split(r"\n\n|\n\s*Possible |\n\s*The search space", str(error))[0].split())
 
 
 @contextmanager

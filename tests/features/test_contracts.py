@@ -71,8 +71,10 @@ def test_empty_flag_of_a_return_means_no_return(con: Backend) -> None:
     [
         (
             {"amount": None, "amont": "1"},
-            "orders.amount: the column is missing; is it 'amont'? "
-            "Columns found: order_id, account_id, ordered_at, amont.",
+            (
+                "orders.amount: the column is missing; is it 'amont'? "
+                "Columns found: order_id, account_id, ordered_at, amont."
+            ),
         ),
         (
             {"ordered_at": None},
@@ -80,8 +82,10 @@ def test_empty_flag_of_a_return_means_no_return(con: Backend) -> None:
         ),
         (
             {"Account_ID": "'A1'", "account_id": None},
-            "orders.account_id: the column is missing; is it 'Account_ID'? "
-            "Columns found: order_id, ordered_at, amount, Account_ID.",
+            (
+                "orders.account_id: the column is missing; is it 'Account_ID'? "
+                "Columns found: order_id, ordered_at, amount, Account_ID."
+            ),
         ),
         (
             {"quantitty": "1"},
@@ -89,18 +93,24 @@ def test_empty_flag_of_a_return_means_no_return(con: Backend) -> None:
         ),
         (
             {"amount": "'12,50 EUR'"},
-            "orders.amount: not a number of at most 14 digits before the point (write 1234.50): 1 row, "
-            "for example '12,50 EUR' (order_id O1).",
+            (
+                "orders.amount: not a number of at most 14 digits before the point (write 1234.50): 1 row, "
+                "for example '12,50 EUR' (order_id O1)."
+            ),
         ),
         (
             {"amount": "1e20"},
-            "orders.amount: not a number of at most 14 digits before the point (write 1234.50): 1 row, "
-            "for example '1e+20' (order_id O1).",
+            (
+                "orders.amount: not a number of at most 14 digits before the point (write 1234.50): 1 row, "
+                "for example '1e+20' (order_id O1)."
+            ),
         ),
         (
             {"amount": "'nan'::DOUBLE"},
-            "orders.amount: not a number of at most 14 digits before the point (write 1234.50): 1 row, "
-            "for example 'nan' (order_id O1).",
+            (
+                "orders.amount: not a number of at most 14 digits before the point (write 1234.50): 1 row, "
+                "for example 'nan' (order_id O1)."
+            ),
         ),
         (
             {"ordered_at": "'05/01/2024'"},
@@ -126,13 +136,17 @@ def test_empty_flag_of_a_return_means_no_return(con: Backend) -> None:
         ({"order_id": "'  '"}, "orders.order_id: must not be empty: 1 row, for example (is_return False)."),
         (
             {"ordered_at": "DATE '1989-12-31'"},
-            "orders.ordered_at: before 1990-01-01 (ingest.earliest): 1 row, for example 1989-12-31 "
-            "(order_id O1, is_return False).",
+            (
+                "orders.ordered_at: before 1990-01-01 (ingest.earliest): 1 row, for example 1989-12-31 "
+                "(order_id O1, is_return False)."
+            ),
         ),
         (
             {"ordered_at": "DATE '2024-03-16'"},
-            "orders.ordered_at: after 2024-03-15 (ingest.latest, or today where that is null): 1 row, "
-            "for example 2024-03-16 (order_id O1, is_return False).",
+            (
+                "orders.ordered_at: after 2024-03-15 (ingest.latest, or today where that is null): 1 row, "
+                "for example 2024-03-16 (order_id O1, is_return False)."
+            ),
         ),
     ],
 )
@@ -168,8 +182,10 @@ REBATE = {"rebate_id": "1", "account_id": "'A1'", "due_on": "'2024-06-01'"}
         ({"paid_amount": "-0.5"}, "rebates.paid_amount: less than 0: 1 row, for example -0.5 (rebate_id 1)."),
         (
             {"paid_on": "'2024-06-01'"},
-            "rebates.paid_on: after 2024-03-15 (ingest.latest, or today where that is null): 1 row, "
-            "for example 2024-06-01 (rebate_id 1).",
+            (
+                "rebates.paid_on: after 2024-03-15 (ingest.latest, or today where that is null): 1 row, "
+                "for example 2024-06-01 (rebate_id 1)."
+            ),
         ),
         (
             {"due_on": "'2034-03-16'"},

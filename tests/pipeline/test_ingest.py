@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -125,7 +124,7 @@ def test_closing_line_tells_rows_losses_and_accounts_without_orders(
         summary = run()
     assert str(summary) == (
         "accounts 3 rows (left out unknown columns shoe); orders 3 rows (1 set aside because account_id is empty); "
-        "orders from 2024-01-04 to 2024-02-01; 1 accounts never ordered and will not be scored"
+        "orders from 2024-01-04 to 2024-02-01; 1 of the accounts without orders, which will not be scored"
     )
     assert str(summary) in caplog.messages[-1]
 
@@ -258,7 +257,7 @@ def test_header_without_rows(run: Run, raw: Path) -> None:
 
 def test_corrupt_parquet(run: Run, raw: Path) -> None:
     (raw / "orders.parquet").write_bytes(b"PAR1 this is no Parquet file at all PAR1")
-    with pytest.raises(ContractError, match=r"orders\.parquet cannot be read as Parquet: .*Export it again\."):
+    with pytest.raises(ContractError, match=r"orders\.parquet cannot be read as Parquet: .*\nExport it again\."):
         run()
 
 
@@ -266,7 +265,7 @@ def test_parquet_damaged_in_the_middle(run: Run, raw: Path) -> None:
     path = raw / "orders.parquet"
     duckdb.execute(f"COPY (SELECT hash(i) AS order_id FROM range(100000) AS n(i)) TO '{path}' (COMPRESSION zstd)")
     content = bytearray(path.read_bytes())
-    content[1000:3000] = os.urandom(2000)
+    content[4:3000] = b"\xff" * 2996
     path.write_bytes(content)
     sql = "SELECT order_id, 'A' AS account_id, DATE '2024-01-01' AS ordered_at, 1 AS amount FROM orders"
     (raw.parent / "project" / "sources" / "mine" / "orders.sql").write_text(sql, encoding="utf-8")
@@ -276,14 +275,36 @@ def test_parquet_damaged_in_the_middle(run: Run, raw: Path) -> None:
 
 def test_csv_that_is_not_utf8(run: Run, raw: Path) -> None:
     (raw / "orders.csv").write_bytes(ORDERS.replace("O2", "Öl").encode("latin-1"))
-    with pytest.raises(ContractError, match=r"orders\.csv cannot be read as CSV: (.|\n)*Export it again as UTF-8\."):
+    with pytest.raises(ContractError, match=r"orders\.csv cannot be read as CSV: .*\nExport it again as UTF-8, "):
         run()
 
 
-def test_csv_whose_rows_differ_in_length(run: Run, raw: Path) -> None:
-    write(raw, orders="order_id,amount\nO1,1\nO2\nO3,1,2,3\n")
-    with pytest.raises(ContractError, match=r"orders\.csv cannot be (split into columns|read as CSV)"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order_id,amount\nO1,1\nO2\nO3,1,2,3\n",
+        "order_id,amount\nO1,1\nO2\n",
+        "Report of today\n\n" + ORDERS,
+        ORDERS + "O4,A1,2024-01-01,P9\n",
+        ORDERS + "O4,A1,2024-01-01,Pump, small,1,1\n" * 2,
+        ORDERS + 'O4,A1,2024-01-01,"Pump,1,1\n',
+        ORDERS + "O5,A1,2024-01-01,P1,1,1\n" * 50_000 + "O6,A1,2024-01-01\n",
+    ],
+)
+def test_csv_whose_rows_differ_in_length_loses_nothing_silently(run: Run, raw: Path, text: str) -> None:
+    write(raw, orders=text)
+    with pytest.raises(
+        ContractError, match=r"orders\.csv cannot be read as CSV: .*\nExport it again as UTF-8, with a header"
+    ):
         run()
+
+
+def test_csv_of_other_separators_byte_order_mark_and_hashes(run: Run, raw: Path, out: Path) -> None:
+    text = '\ufefforder_id;account_id;ordered_at;product_id;amount\r\n#1;A1;2024-01-05;"12"" pipe; red";1\r\n'
+    (raw / "orders.csv").write_text(text, encoding="utf-8", newline="")
+    run()
+    row = pq.read_table(out / "tables" / "orders.parquet").to_pylist()[0]
+    assert (row["order_id"], row["product_id"]) == ("#1", '12" pipe; red')
 
 
 def test_failures_of_all_tables_are_told_together_and_nothing_is_written(run: Run, raw: Path, out: Path) -> None:
@@ -294,7 +315,7 @@ def test_failures_of_all_tables_are_told_together_and_nothing_is_written(run: Ru
         accounts="account,name\nA1,One\n",
         rebates="rebate_id,account_id,due_on,kind\nR1,A1,2024-05-01,gift\n",
     )
-    with pytest.raises(ContractError) as caught:  # noqa: PT011 - the whole message is compared
+    with pytest.raises(ContractError, match="breaks its contract") as caught:
         run(params=PARAMS.model_copy(update={"latest": None}))
     lines = str(caught.value).splitlines()
     assert [line.strip().split(": ")[0] for line in lines[1:-1]] == [

@@ -76,7 +76,7 @@ def test_every_raw_line_is_kept_left_out_by_a_rule_or_set_aside(imported: tuple[
 
 def test_stack_counts_the_same_day_cancellations(imported: tuple[IngestSummary, Path, Path]) -> None:
     """The slow and obvious count behind `taken_back`."""
-    _, out, lines = imported
+    _, _, lines = imported
     sales = duckdb.execute(
         'SELECT "Customer ID", upper(StockCode), abs(Quantity), CAST(InvoiceDate AS DATE), InvoiceDate, Quantity < 0 '
         f"FROM (SELECT DISTINCT * FROM read_parquet('{lines}')) WHERE \"Customer ID\" IS NOT NULL AND Price > 0 "

@@ -1,0 +1,181 @@
+"""Charts as inline SVG: text stays text, colours are variables of the page, and the same data give the same bytes."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+import matplotlib
+import pandas as pd
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+# matplotlib knows colours only, the page light and dark: each stand-in becomes a variable of the style sheet.
+INK, MUTED, LINE, ACCENT, SECOND, GREY = (
+    "#010101",
+    "#020202",
+    "#030303",
+    "#040404",
+    "#050505",
+    "#060606",
+)
+_VARIABLES = {
+    INK: "ink",
+    MUTED: "muted",
+    LINE: "line",
+    ACCENT: "accent",
+    SECOND: "second",
+    GREY: "grey",
+}
+
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "holdfast",
+    "text.parse_math": False,  # a name with two dollar signs is a name
+    "font.size": 10.0,
+    "text.color": INK,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "legend.labelcolor": INK,
+}
+_ROW = 0.46  # inches: a line of text and its bar
+_MARKS = ((ACCENT, "o", "-"), (SECOND, "s", "--"))
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A horizontal bar; a muted one is grey."""
+
+    label: str
+    value: float
+    shown: str
+    muted: bool = False
+
+
+def bars(key: str, rows: Sequence[Bar], title: str, description: str) -> Markup:
+    """Horizontal bars from the top down, each under its label and value, so that it can be read when narrow.
+
+    `key` starts the ids within the SVG and must differ between the charts of a page.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(5.6, _ROW * max(len(rows), 1)))
+        axes = figure.add_axes((0.005, 0.0, 0.99, 1.0))
+        axes.set_axis_off()
+        axes.set_ylim(max(len(rows), 1), 0)
+        largest = max((row.value for row in rows), default=0.0)
+        axes.set_xlim(0, largest if largest > 0 else 1.0)
+        for place, row in enumerate(rows):
+            axes.barh(
+                place + 0.72, row.value, height=0.3, color=GREY if row.muted else ACCENT
+            )
+            axes.text(0, place + 0.45, row.label, color=MUTED if row.muted else INK)
+            axes.text(
+                1,
+                place + 0.45,
+                row.shown,
+                color=MUTED,
+                ha="right",
+                transform=axes.get_yaxis_transform(),
+            )
+        return _inline(figure, key, title, description)
+
+
+def calibration(
+    key: str, curves: Mapping[str, pd.DataFrame], title: str, description: str
+) -> Markup:
+    """Predicted risk against the share that was lost: one curve a model, each from `metrics.reliability`.
+
+    `curves` holds one or two tables with columns predicted and observed; `key` as in `bars`.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(5.0, 4.2))
+        axes = figure.add_axes((0.13, 0.125, 0.84, 0.86))
+        top = max(
+            float(curve[["predicted", "observed"]].max().max())
+            for curve in curves.values()
+        )
+        limit = min(max(top * 1.08, 0.02), 1.04)
+        axes.plot(
+            [0, limit],
+            [0, limit],
+            color=GREY,
+            linewidth=1,
+            label="predicted = observed",
+        )
+        for (name, curve), (color, marker, line) in zip(
+            curves.items(), _MARKS, strict=False
+        ):
+            axes.plot(
+                curve["predicted"],
+                curve["observed"],
+                color=color,
+                marker=marker,
+                markersize=5,
+                linestyle=line,
+                linewidth=1.5,
+                label=name,
+            )
+        _square(axes, limit)
+        axes.set_xlabel("Predicted risk")
+        axes.set_ylabel("Share that was lost")
+        axes.legend(loc="upper left", frameon=False)
+        return _inline(figure, key, title, description)
+
+
+def _square(axes: Axes, limit: float) -> None:
+    axes.set_xlim(0, limit)
+    axes.set_ylim(0, limit)
+    axes.grid(color=LINE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(
+            PercentFormatter(1.0, decimals=0 if limit > 0.1 else 1, symbol=" %")
+        )
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _inline(figure: Figure, key: str, title: str, description: str) -> Markup:
+    """The figure as an SVG element that may stand in a page beside others."""
+    buffer = StringIO()
+    with warnings.catch_warnings():
+        # The browser draws the text in its own fonts: what matplotlib's font lacks matters to nobody.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+        nothing = {"Creator": None, "Date": None, "Format": None, "Type": None}
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    # Comments and `*` rules would reach the page, and the metadata name addresses. Text is escaped: "<" opens a tag.
+    svg = re.sub(
+        r"<!--.*?-->|<metadata>.*?</metadata>|<style\b.*?</style>",
+        "",
+        svg,
+        flags=re.DOTALL,
+    )
+    svg = re.sub(r"<[^>]+>", lambda tag: _own(tag[0], key), svg)
+    head = f'<svg role="img" aria-labelledby="{key}-title {key}-desc" '
+    words = f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-desc">{escape(description)}</desc>'
+    svg = re.sub(r"^<svg ([^>]*)>", lambda tag: f"{head}{tag[1]}>{words}", svg)
+    return Markup(svg)
+
+
+def _own(tag: str, key: str) -> str:
+    """The tag with the page's colours, ids of its own and without what belongs to a file of its own."""
+    for color, variable in _VARIABLES.items():
+        tag = tag.replace(color, f"var(--{variable})")
+    tag = re.sub(r'\bid="', f'id="{key}-', tag)
+    tag = tag.replace("url(#", f"url(#{key}-").replace(
+        'xlink:href="#', f'href="#{key}-'
+    )
+    if tag.startswith("<svg"):
+        tag = re.sub(r'\s(?:xmlns:xlink|width|height|version)="[^"]*"', "", tag)
+    return tag
