@@ -55,7 +55,10 @@ def columns_of(fact: Fact) -> dict[str, set[str]]:
     """Which columns of which tables a fact reads."""
     if isinstance(fact, AsOf):
         return {fact.table: set(fact.columns), **{name: set() for name in fact.also}}
-    schema = {column.name: SQL_TYPES[column.kind].lower().replace("varchar", "string") for column in TABLES[fact.table].columns}
+    schema = {
+        column.name: SQL_TYPES[column.kind].lower().replace("varchar", "string")
+        for column in TABLES[fact.table].columns
+    }
     table = ibis.table({name: _ibis_type(kind) for name, kind in schema.items()}, name=fact.table)
     used = {fact.at}
     for build in (getattr(fact, "value", None), fact.where):
@@ -150,7 +153,9 @@ def known_at(table: Expression, declared: Table) -> Expression:
     candidates += [
         c.name for c in declared.columns if c.kind in ("date", "time") and not c.nullable and c.name not in candidates
     ]
-    happened = ibis.coalesce(*[table[name].cast("date") for name in candidates if name in columns], ibis.date("1900-01-01"))
+    happened = ibis.coalesce(
+        *[table[name].cast("date") for name in candidates if name in columns], ibis.date("1900-01-01")
+    )
     if "recorded_at" not in columns:
         return happened
     return ibis.greatest(happened, ibis.coalesce(table.recorded_at.cast("date"), happened))
@@ -215,7 +220,10 @@ class Fold:
         late = rows.filter(rows.known_ > rows.day_).select("account_id").distinct().join(self._codes, "account_id")
         following = (
             rows.join(late, "account_id")
-            .join(self._cutoff_table, [ibis._.day_ >= self._cutoff_table.as_of, ibis._.known_ < self._cutoff_table.matures])
+            .join(
+                self._cutoff_table,
+                [ibis._.day_ >= self._cutoff_table.as_of, ibis._.known_ < self._cutoff_table.matures],
+            )
             .group_by(["code", "cutoff"])
             .agg(day=ibis._.day_.min())
             .to_pyarrow()
@@ -333,7 +341,11 @@ class Fold:
                 rows = rows.filter(first.where(rows))
             rows = rows.filter(rows[first.item].notnull())
             chunks = [name for name in self._calendar.columns if name.startswith("chunk_")]
-            return rows.group_by([*keys, first.item]).agg(**{chunk: rows[chunk].bit_or() for chunk in chunks}).drop(first.item)
+            return (
+                rows.group_by([*keys, first.item])
+                .agg(**{chunk: rows[chunk].bit_or() for chunk in chunks})
+                .drop(first.item)
+            )
         sums: dict[str, Expression] = {}
         for fact in facts:
             where = None if fact.where is None else fact.where(rows)  # type: ignore[union-attr]
@@ -422,4 +434,3 @@ def _unpack(owner: Ints, rows: Mapping[str, npt.NDArray[Any]], periods: int) -> 
         axis=1,
     )
     return owner[order], seen[:, :periods]
-

@@ -36,8 +36,12 @@ def _gap_days(known: Known) -> Expression:
     """Days without a manager between spells that began in the year before the cut-off."""
     rows = known.rows("assignments")
     open_end = ibis.date("9999-12-31")
-    before = ibis.coalesce(rows.ended_on, open_end).max().over(
-        ibis.window(group_by=["account_id", "cutoff"], order_by=["started_on", "manager_id"], preceding=(None, 1))
+    before = (
+        ibis.coalesce(rows.ended_on, open_end)
+        .max()
+        .over(
+            ibis.window(group_by=["account_id", "cutoff"], order_by=["started_on", "manager_id"], preceding=(None, 1))
+        )
     )
     rows = rows.mutate(gap=rows.started_on.delta(before, unit="day"))
     rows = rows.filter((rows.gap > 0) & (rows.as_of.delta(rows.started_on, unit="day") <= 365))
@@ -51,7 +55,9 @@ def _leavers(known: Known) -> Expression:
     left = managers.filter(managers.left_on.notnull() & (managers.as_of.delta(managers.left_on, unit="day") <= 365))
     spells = known.rows("assignments")
     pairs = spells.join(left.select("manager_id", "cutoff", "left_on"), ["manager_id", "cutoff"])
-    pairs = pairs.filter((pairs.started_on < pairs.left_on) & (ibis.coalesce(pairs.ended_on, pairs.as_of) >= pairs.left_on))
+    pairs = pairs.filter(
+        (pairs.started_on < pairs.left_on) & (ibis.coalesce(pairs.ended_on, pairs.as_of) >= pairs.left_on)
+    )
     return pairs.select("account_id", "manager_id", "cutoff", "as_of", "silent_from", "left_on").distinct()
 
 

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from features.catalog import available, facts_of
-from features.declaration import Array, Days, Expression, Feature
+from features.declaration import Array, Expression, Feature
 from features.fold import Cutoffs, Fold, day_number
 from features.orders import ORDER_DAYS
 from features.periods import Duration, Label, grids
-from features.windows import Grid, Panel, View
+from features.windows import View
 
 KEYS = ("account_id", "as_of", "label", "lapsed")
 THREADS = 2  # NumPy lets go of the interpreter's lock; more blocks at a time would only need more memory
@@ -70,7 +70,9 @@ def build(
         starts = range(0, len(fold.accounts), plan.block)
 
         def part(start: int, fold: Fold = fold, labels: Any = labels, group: list[date] = group) -> pa.Table:
-            return _block(fold, start, min(start + plan.block, len(fold.accounts)), group, plan, known_until, chosen, labels)
+            return _block(
+                fold, start, min(start + plan.block, len(fold.accounts)), group, plan, known_until, chosen, labels
+            )
 
         with ThreadPoolExecutor(THREADS) as pool, tqdm(total=len(starts), desc="blocks", disable=None) as bar:
             for table in pool.map(part, starts):

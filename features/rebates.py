@@ -53,17 +53,18 @@ OLDEST = AsOf("rebates_oldest_overdue", "rebates", _oldest_overdue, columns=("du
 
 
 @theme.feature(
-    unit="rebates", reason=_REASON, direction="rises", low=0, sentence="{value} rebates are overdue, the oldest by "
-    "{rebates_overdue_oldest}."
+    unit="rebates",
+    reason=_REASON,
+    direction="rises",
+    low=0,
+    sentence="{value} rebates are overdue, the oldest by {rebates_overdue_oldest}.",
 )
 def rebates_overdue(v: View) -> Array:
     """Rebates past their due date and not paid."""
     return v.total(BECAME_OVERDUE) - v.total(SETTLED_LATE)
 
 
-@theme.feature(
-    unit="money", reason=_REASON, direction="rises", low=0, sentence="{value} of rebates are overdue."
-)
+@theme.feature(unit="money", reason=_REASON, direction="rises", low=0, sentence="{value} of rebates are overdue.")
 def rebates_overdue_amount(v: View) -> Array:
     """Amount promised of rebates past their due date and not paid."""
     return v.total(OVERDUE_AMOUNT) - v.total(SETTLED_AMOUNT)

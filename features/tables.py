@@ -114,9 +114,7 @@ TABLES: dict[str, Table] = {
             Column("product_id", "id", "the product, where rows are order lines"),
             Column("product_line", "text", "the line the product belongs to"),
             Column("quantity", "decimal", "pieces; negative in a return", unit="pieces"),
-            Column(
-                "amount", "decimal", "value; negative in a return", unit="money", required=True, nullable=False
-            ),
+            Column("amount", "decimal", "value; negative in a return", unit="money", required=True, nullable=False),
             Column("list_amount", "decimal", "value at list price", unit="money"),
             Column("margin", "decimal", "margin earned", unit="money"),
             Column("is_return", "flag", "goods that came back or a cancellation"),

@@ -72,8 +72,9 @@ def named(share: pd.DataFrame, min_share: float) -> pd.DataFrame:
     filled = np.where(np.isnan(values), -1.0, values)
     order = np.argsort(-filled, axis=1, kind="stable")[:, :NAMED]
     large = np.take_along_axis(filled, order, axis=1) >= max(min_share, 1e-12)
-    table = np.where(large, codes[order], None)
-    table[:, 0] = np.where(large[:, 0], table[:, 0], "unexplained")
+    table = codes[order].astype(object)
+    table[~large] = None
+    table[~large[:, 0], 0] = "unexplained"
     return pd.DataFrame(table, index=share.index, columns=[f"reason_{place}" for place in range(1, NAMED + 1)])
 
 
@@ -91,9 +92,7 @@ def evidence(frame: pd.DataFrame, contributions: pd.DataFrame, reasons: pd.DataF
         strongest = np.array(own)[contributions[own].to_numpy().argmax(axis=1)]
         for place in range(1, NAMED + 1):
             rows = np.flatnonzero((reasons[f"reason_{place}"] == code).to_numpy())
-            result.iloc[rows, place - 1] = [
-                sentence(by_name[strongest[row]], frame.iloc[row], by_name) for row in rows
-            ]
+            result.iloc[rows, place - 1] = [sentence(by_name[strongest[row]], frame.iloc[row], by_name) for row in rows]
     return result.astype(object)
 
 
@@ -117,4 +116,6 @@ def worded(value: float, unit: str) -> str:
         return f"{value * 100:.0f} %" if value >= 0.1 else f"{value * 100:.1f} %"
     if unit == "ratio":
         return f"{value:.2g}" if abs(value) < 10 else f"{value:,.0f}"
+    if unit == "pieces":
+        return f"{value:,.0f} pieces"
     return f"{value:,.0f}"

@@ -69,7 +69,9 @@ def log_training(
         example = rows[model.features].head(5).reset_index(drop=True)
         signature = infer_signature(example, pd.DataFrame({"risk": model.predict(example)}))
         with mlflow.start_run(run_name=f"train {source}"):
-            mlflow.log_params({**params, **{k: v for k, v in model.meta.items() if k not in ("features", "train_cutoffs")}})
+            mlflow.log_params(
+                {**params, **{k: v for k, v in model.meta.items() if k not in ("features", "train_cutoffs")}}
+            )
             mlflow.log_params({"features": len(model.features), "train_cutoffs": len(model.meta["train_cutoffs"])})
             mlflow.set_tags(
                 {"model_hash": model.content_hash, "data_hash": data_hash(tables), "code_version": code_version()}

@@ -93,7 +93,9 @@ def train(source: Source = "simulated") -> None:
 @app.command()
 def evaluate(
     source: Source = "simulated",
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if the gate to champion is not passed.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 4 if the gate to champion is not passed.")
+    ] = False,
 ) -> None:
     """Test the recipe at rolling cut-offs beside the baselines."""
     from pipeline import evaluate as stage
@@ -106,7 +108,9 @@ def evaluate(
 def score(
     source: Source = "simulated",
     as_of: Annotated[str | None, typer.Option(help="Date, YYYY-MM-DD; default: the day after the last order.")] = None,
-    out: Annotated[Path | None, typer.Option(help=".parquet or .csv; default: artifacts/<source>/scores.parquet.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help=".parquet or .csv; default: artifacts/<source>/scores.parquet.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Folder of a model, or alias (champion, challenger).")] = None,
 ) -> None:
     """Score every eligible account: risk, rank, expected loss, reasons."""

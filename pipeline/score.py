@@ -49,7 +49,9 @@ def score(
     frame = features_at(layout, as_of, plan, params.featurize.memory, model.features)
     frame["risk"] = model.predict(frame)
     frame["expected_loss"] = frame["risk"] * frame["amount_12"].clip(lower=0.0)
-    frame = frame.sort_values(["risk", "expected_loss", "account_id"], ascending=[False, False, True], ignore_index=True)
+    frame = frame.sort_values(
+        ["risk", "expected_loss", "account_id"], ascending=[False, False, True], ignore_index=True
+    )
     values, _ = contributions(model, frame)
     share = shares(grouped(values))
     scores = pd.concat(

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from typing import Any
 
 import matplotlib
 import pandas as pd
@@ -16,24 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 # matplotlib knows colours only, the page light and dark: each stand-in becomes a variable of the style sheet.
-INK, MUTED, LINE, ACCENT, SECOND, GREY = (
-    "#010101",
-    "#020202",
-    "#030303",
-    "#040404",
-    "#050505",
-    "#060606",
-)
-_VARIABLES = {
-    INK: "ink",
-    MUTED: "muted",
-    LINE: "line",
-    ACCENT: "accent",
-    SECOND: "second",
-    GREY: "grey",
-}
+INK, MUTED, LINE, ACCENT, SECOND, GREY = ("#010101", "#020202", "#030303", "#040404", "#050505", "#060606")
+_VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", ACCENT: "accent", SECOND: "second", GREY: "grey"}
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "holdfast",
     "text.parse_math": False,  # a name with two dollar signs is a name
@@ -74,24 +61,13 @@ def bars(key: str, rows: Sequence[Bar], title: str, description: str) -> Markup:
         largest = max((row.value for row in rows), default=0.0)
         axes.set_xlim(0, largest if largest > 0 else 1.0)
         for place, row in enumerate(rows):
-            axes.barh(
-                place + 0.72, row.value, height=0.3, color=GREY if row.muted else ACCENT
-            )
+            axes.barh(place + 0.72, row.value, height=0.3, color=GREY if row.muted else ACCENT)
             axes.text(0, place + 0.45, row.label, color=MUTED if row.muted else INK)
-            axes.text(
-                1,
-                place + 0.45,
-                row.shown,
-                color=MUTED,
-                ha="right",
-                transform=axes.get_yaxis_transform(),
-            )
+            axes.text(1, place + 0.45, row.shown, color=MUTED, ha="right", transform=axes.get_yaxis_transform())
         return _inline(figure, key, title, description)
 
 
-def calibration(
-    key: str, curves: Mapping[str, pd.DataFrame], title: str, description: str
-) -> Markup:
+def calibration(key: str, curves: Mapping[str, pd.DataFrame], title: str, description: str) -> Markup:
     """Predicted risk against the share that was lost: one curve a model, each from `metrics.reliability`.
 
     `curves` holds one or two tables with columns predicted and observed; `key` as in `bars`.
@@ -99,21 +75,10 @@ def calibration(
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(5.0, 4.2))
         axes = figure.add_axes((0.13, 0.125, 0.84, 0.86))
-        top = max(
-            float(curve[["predicted", "observed"]].max().max())
-            for curve in curves.values()
-        )
+        top = max(float(curve[["predicted", "observed"]].max().max()) for curve in curves.values())
         limit = min(max(top * 1.08, 0.02), 1.04)
-        axes.plot(
-            [0, limit],
-            [0, limit],
-            color=GREY,
-            linewidth=1,
-            label="predicted = observed",
-        )
-        for (name, curve), (color, marker, line) in zip(
-            curves.items(), _MARKS, strict=False
-        ):
+        axes.plot([0, limit], [0, limit], color=GREY, linewidth=1, label="predicted = observed")
+        for (name, curve), (color, marker, line) in zip(curves.items(), _MARKS, strict=False):
             axes.plot(
                 curve["predicted"],
                 curve["observed"],
@@ -137,9 +102,7 @@ def _square(axes: Axes, limit: float) -> None:
     axes.grid(color=LINE, linewidth=0.6)
     axes.set_axisbelow(True)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(
-            PercentFormatter(1.0, decimals=0 if limit > 0.1 else 1, symbol=" %")
-        )
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=0 if limit > 0.1 else 1, symbol=" %"))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
@@ -155,12 +118,7 @@ def _inline(figure: Figure, key: str, title: str, description: str) -> Markup:
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     # Comments and `*` rules would reach the page, and the metadata name addresses. Text is escaped: "<" opens a tag.
-    svg = re.sub(
-        r"<!--.*?-->|<metadata>.*?</metadata>|<style\b.*?</style>",
-        "",
-        svg,
-        flags=re.DOTALL,
-    )
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style\b.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<[^>]+>", lambda tag: _own(tag[0], key), svg)
     head = f'<svg role="img" aria-labelledby="{key}-title {key}-desc" '
     words = f'<title id="{key}-title">{escape(title)}</title><desc id="{key}-desc">{escape(description)}</desc>'
@@ -173,9 +131,7 @@ def _own(tag: str, key: str) -> str:
     for color, variable in _VARIABLES.items():
         tag = tag.replace(color, f"var(--{variable})")
     tag = re.sub(r'\bid="', f'id="{key}-', tag)
-    tag = tag.replace("url(#", f"url(#{key}-").replace(
-        'xlink:href="#', f'href="#{key}-'
-    )
+    tag = tag.replace("url(#", f"url(#{key}-").replace('xlink:href="#', f'href="#{key}-')
     if tag.startswith("<svg"):
         tag = re.sub(r'\s(?:xmlns:xlink|width|height|version)="[^"]*"', "", tag)
     return tag

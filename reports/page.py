@@ -23,12 +23,7 @@ from reports import charts
 DASH = "–"
 WIN_BACK = 10  # accounts in the list for win-back, at most
 
-MODELS = {
-    "risk": "Holdfast",
-    "recency": "Recency",
-    "rfm_logistic": "RFM logistic",
-    "bg_nbd": "BG/NBD",
-}
+MODELS = {"risk": "Holdfast", "recency": "Recency", "rfm_logistic": "RFM logistic", "bg_nbd": "BG/NBD"}
 POPULATIONS = {"all": "All eligible accounts", "active": "Active accounts"}
 
 
@@ -41,37 +36,14 @@ class _Metric:
 
 
 METRICS = {
-    "auc": _Metric(
-        "AUC",
-        3,
-        1,
-        "chance that a lost account was ranked above a kept one; 0.5 is a coin",
-    ),
+    "auc": _Metric("AUC", 3, 1, "chance that a lost account was ranked above a kept one; 0.5 is a coin"),
     "average_precision": _Metric(
-        "Average precision",
-        3,
-        1,
-        "share of losses among those named, averaged down the list; at random the loss rate",
+        "Average precision", 3, 1, "share of losses among those named, averaged down the list; at random the loss rate"
     ),
-    "lift_10": _Metric(
-        "Lift 10 %",
-        2,
-        1,
-        "losses in the riskiest tenth over those in a tenth drawn at random",
-    ),
+    "lift_10": _Metric("Lift 10 %", 2, 1, "losses in the riskiest tenth over those in a tenth drawn at random"),
     "brier": _Metric("Brier", 4, -1, "mean squared error of the risk; lower is better"),
-    "ece": _Metric(
-        "ECE",
-        3,
-        -1,
-        "mean distance between risk and observed share over ten bins; lower is better",
-    ),
-    "slope": _Metric(
-        "Slope",
-        2,
-        0,
-        "of the calibration; 1 is right, below 1 the risks are too extreme",
-    ),
+    "ece": _Metric("ECE", 3, -1, "mean distance between risk and observed share over ten bins; lower is better"),
+    "slope": _Metric("Slope", 2, 0, "of the calibration; 1 is right, below 1 the risks are too extreme"),
 }
 
 
@@ -119,23 +91,16 @@ def render(report: Report) -> str:
             reasons_chart=_reasons_chart(report, reasons),
             observable=[code for code in taxonomy().codes if code not in unseen],
             not_observable=unseen,
-            worklist=_accounts(
-                report, active.sort_values("rank", kind="stable").head(report.top)
-            ),
+            worklist=_accounts(report, active.sort_values("rank", kind="stable").head(report.top)),
             active=len(active),
             win_back=_accounts(
-                report,
-                gone.sort_values(
-                    ["expected_loss", "rank"], ascending=[False, True]
-                ).head(WIN_BACK),
+                report, gone.sort_values(["expected_loss", "rank"], ascending=[False, True]).head(WIN_BACK)
             ),
             lapsed=len(gone),
             lapsed_money=_total(gone["expected_loss"]),
             quality=quality,
             metrics=METRICS,
-            unknown_name=report.reason_names.get(
-                "not_observable", "Cannot be seen on this data"
-            ),
+            unknown_name=report.reason_names.get("not_observable", "Cannot be seen on this data"),
         )
     )
 
@@ -210,26 +175,12 @@ def _text(value: Any) -> str | None:
     return None if value is None or pd.isna(value) else str(value)
 
 
-def _headline(
-    report: Report, active: pd.DataFrame, gone: pd.DataFrame
-) -> list[tuple[str, str, str]]:
+def _headline(report: Report, active: pd.DataFrame, gone: pd.DataFrame) -> list[tuple[str, str, str]]:
     """(words, number, what it means)."""
     return [
-        (
-            "Accounts scored",
-            count(len(report.scores)),
-            "They ordered recently enough to be judged.",
-        ),
-        (
-            "Active",
-            count(len(active)),
-            f"Their last order lies less than {report.horizon} back.",
-        ),
-        (
-            "Lapsed",
-            count(len(gone)),
-            f"Silent for {report.horizon} or longer already: a case for win-back.",
-        ),
+        ("Accounts scored", count(len(report.scores)), "They ordered recently enough to be judged."),
+        ("Active", count(len(active)), f"Their last order lies less than {report.horizon} back."),
+        ("Lapsed", count(len(gone)), f"Silent for {report.horizon} or longer already: a case for win-back."),
         (
             "Expected to be lost",
             count(_total(active["risk"]) or 0.0) if len(active) else DASH,
@@ -237,9 +188,7 @@ def _headline(
         ),
         (
             "Money at risk",
-            money(_total(active["expected_loss"]), report.currency)
-            if len(active)
-            else DASH,
+            money(_total(active["expected_loss"]), report.currency) if len(active) else DASH,
             "Risk times the purchases of the last twelve months, summed over active accounts.",
         ),
     ]
@@ -248,7 +197,7 @@ def _headline(
 def _by_reason(report: Report, active: pd.DataFrame) -> list[dict[str, Any]]:
     """Money at risk divided by share of the reasons: largest first, unexplained last; observable reasons only."""
     unseen = _not_observable(report)
-    rows = []
+    rows: list[dict[str, Any]] = []
     loss = active["expected_loss"]
     for code in (*taxonomy().codes, "unexplained"):
         if code in unseen or not len(active):
@@ -271,34 +220,23 @@ def _not_observable(report: Report) -> list[str]:
     scores = report.scores
     if scores.empty:
         return []
-    return [
-        code
-        for code in taxonomy().codes
-        if f"share_{code}" not in scores or scores[f"share_{code}"].isna().all()
-    ]
+    return [code for code in taxonomy().codes if f"share_{code}" not in scores or scores[f"share_{code}"].isna().all()]
 
 
 def _findings(
-    report: Report,
-    active: pd.DataFrame,
-    reasons: Sequence[Mapping[str, Any]],
-    quality: Mapping[str, Any],
+    report: Report, active: pd.DataFrame, reasons: Sequence[Mapping[str, Any]], quality: Mapping[str, Any]
 ) -> list[str]:
     """What was found, in sentences."""
     if not len(active):
-        return [
-            "There are no active accounts at this date, so there is no risk to report."
-        ]
+        return ["There are no active accounts at this date, so there is no risk to report."]
     lost = float(active["risk"].sum())
-    share = lost / len(active)
+    money_at_risk = money(_total(active["expected_loss"]), report.currency)
+    expected = f"{count(lost)} ({percent(lost / len(active))}) are expected not to order within {report.horizon}"
     findings = [
-        f"Of {count(len(active))} active accounts, {count(lost)} ({percent(share)}) are expected not to order within "
-        f"{report.horizon} after {_day(report.as_of)}. "
-        f"The money at risk is {money(_total(active['expected_loss']), report.currency)}."
+        f"Of {count(len(active))} active accounts, {expected} after {_day(report.as_of)}.",
+        f"The money at risk is {money_at_risk}.",
     ]
-    documented = [
-        row for row in reasons if row["code"] != "unexplained" and row["money"] > 0
-    ]
+    documented = [row for row in reasons if row["code"] != "unexplained" and row["money"] > 0]
     if documented and documented[0]["share"] is not None:
         row = documented[0]
         findings.append(
@@ -306,14 +244,10 @@ def _findings(
             f"({percent(row['share'])})."
         )
     elif reasons:
-        findings.append(
-            "No documented reason is associated with this money on the data at hand."
-        )
+        findings.append("No documented reason is associated with this money on the data at hand.")
     unexplained = next((row for row in reasons if row["code"] == "unexplained"), None)
     if unexplained and unexplained["share"] is not None:
-        findings.append(
-            f"For {percent(unexplained['share'])} of it no documented reason stands out."
-        )
+        findings.append(f"For {percent(unexplained['share'])} of it no documented reason stands out.")
     differences = [row["differences"]["auc"] for row in quality["paired"]]
     if differences:
         better = sum(cell["verdict"] == "better" for cell in differences)
@@ -337,12 +271,7 @@ def _reasons_chart(report: Report, reasons: Sequence[Mapping[str, Any]]) -> str:
         for row in reasons
     ]
     spoken = "; ".join(f"{row.label}: {row.shown}" for row in rows)
-    return charts.bars(
-        "reasons",
-        rows,
-        "Money at risk by associated reason, active accounts",
-        f"{spoken}.",
-    )
+    return charts.bars("reasons", rows, "Money at risk by associated reason, active accounts", f"{spoken}.")
 
 
 def _accounts(report: Report, rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -350,9 +279,7 @@ def _accounts(report: Report, rows: pd.DataFrame) -> list[dict[str, Any]]:
     places = range(1, NAMED + 1)
     wanted = report.evidence[report.evidence["account_id"].isin(rows["account_id"])]
     sentences = {
-        record["account_id"]: [
-            _text(record.get(f"evidence_{place}")) for place in places
-        ]
+        record["account_id"]: [_text(record.get(f"evidence_{place}")) for place in places]
         for record in wanted.to_dict("records")
     }
     accounts = []
@@ -366,16 +293,10 @@ def _accounts(report: Report, rows: pd.DataFrame) -> list[dict[str, Any]]:
                 "name": _text(report.names.get(row["account_id"])),
                 "rank": int(row["rank"]),
                 "risk": risk,
-                "width": f"{min(max(risk, 0.0), 1.0) * 100:.1f}"
-                if math.isfinite(risk)
-                else "0",
+                "width": f"{min(max(risk, 0.0), 1.0) * 100:.1f}" if math.isfinite(risk) else "0",
                 "expected_loss": float(row["expected_loss"]),
                 "reasons": [
-                    {
-                        "code": code,
-                        "share": row.get(f"share_{code}"),
-                        "evidence": sentence,
-                    }
+                    {"code": code, "share": row.get(f"share_{code}"), "evidence": sentence}
                     for code, sentence in zip(codes, found, strict=True)
                     if code
                 ],
@@ -388,18 +309,14 @@ def _population(report: Report, population: str) -> dict[str, Any]:
     """Tables and calibration plot of all eligible or of active accounts."""
     models = report.metrics.get("population", {}).get(population, {})
     cells = {model: cutoffs["mean"] for model, cutoffs in models.items()}
-    own = next(iter(cells.values()), {})
+    own: Mapping[str, Any] = next(iter(cells.values()), {})
     cutoffs = [day for day in next(iter(models.values()), {}) if day != "mean"]
     paired = [
         {"model": other, "differences": _differences(values["mean"]), "sentence": ""}
-        for other, values in report.metrics.get("paired", {})
-        .get(population, {})
-        .items()
+        for other, values in report.metrics.get("paired", {}).get(population, {}).items()
     ]
     for row in paired:
-        row["sentence"] = _sentence(
-            MODELS.get(row["model"], row["model"]), row["differences"]
-        )
+        row["sentence"] = _sentence(MODELS.get(row["model"], row["model"]), row["differences"])
     plot, curves = _calibration(report, population, cells)
     return {
         "key": population,
@@ -409,21 +326,14 @@ def _population(report: Report, population: str) -> dict[str, Any]:
         "cutoffs": cutoffs,
         "models": cells,
         "paired": paired,
-        "paired_metrics": [
-            name for name in METRICS if paired and name in paired[0]["differences"]
-        ],
+        "paired_metrics": [name for name in METRICS if paired and name in paired[0]["differences"]],
         "plot": plot,
         "curves": curves,
     }
 
 
-def _differences(
-    mean: Mapping[str, Mapping[str, float | None]],
-) -> dict[str, dict[str, Any]]:
-    return {
-        name: {**cell, "verdict": _verdict(name, cell["low"], cell["high"])}
-        for name, cell in mean.items()
-    }
+def _differences(mean: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, Any]]:
+    return {name: {**cell, "verdict": _verdict(name, cell["low"], cell["high"])} for name, cell in mean.items()}
 
 
 def _verdict(metric: str, low: float | None, high: float | None) -> str:
@@ -444,14 +354,10 @@ def _sentence(other: str, differences: Mapping[str, Mapping[str, Any]]) -> str:
         if cell["verdict"] == "unknown":
             parts.append(f"{METRICS[name].name}: not known")
         elif cell["verdict"] == "open":
-            parts.append(
-                f"{METRICS[name].name}: the interval holds zero, so no difference is shown"
-            )
+            parts.append(f"{METRICS[name].name}: the interval holds zero, so no difference is shown")
         else:
             side = "above" if cell["low"] > 0 else "below"
-            parts.append(
-                f"{METRICS[name].name}: the interval lies {side} zero, Holdfast is {cell['verdict']}"
-            )
+            parts.append(f"{METRICS[name].name}: the interval lies {side} zero, Holdfast is {cell['verdict']}")
     return f"Against {other}. {'; '.join(parts)}."
 
 
@@ -469,36 +375,18 @@ def _calibration(
         value = cells.get(model, {}).get("auc", {}).get("value")
         return -1.0 if value is None else float(value)
 
-    baselines = [
-        model for model in (cells or MODELS) if model != "risk" and model in known
-    ]
+    baselines = [model for model in (cells or MODELS) if model != "risk" and model in known]
     shown = ["risk", *sorted(baselines, key=auc, reverse=True)[:1]]
     bins = min(BINS, len(known))
     curves = {
-        MODELS.get(model, model): reliability(
-            known["label"].to_numpy(float), known[model].to_numpy(float), bins
-        )
+        MODELS.get(model, model): reliability(known["label"].to_numpy(float), known[model].to_numpy(float), bins)
         for model in shown
     }
     table = [
-        (
-            name,
-            [
-                {str(key): float(value) for key, value in row.items()}
-                for row in curve.to_dict("records")
-            ],
-        )
+        (name, [{str(key): float(value) for key, value in row.items()} for row in curve.to_dict("records")])
         for name, curve in curves.items()
     ]
-    widest = {
-        name: float(np.abs(curve["predicted"] - curve["observed"]).max())
-        for name, curve in curves.items()
-    }
-    spoken = "; ".join(
-        f"{name} at most {gap * 100:.1f} points from what was observed"
-        for name, gap in widest.items()
-    )
+    widest = {name: float(np.abs(curve["predicted"] - curve["observed"]).max()) for name, curve in curves.items()}
+    spoken = "; ".join(f"{name} at most {gap * 100:.1f} points from what was observed" for name, gap in widest.items())
     title = f"Calibration, {POPULATIONS[population].lower()}: predicted risk against share lost"
-    return charts.calibration(
-        f"calibration-{population}", curves, title, f"{spoken}."
-    ), table
+    return charts.calibration(f"calibration-{population}", curves, title, f"{spoken}."), table
