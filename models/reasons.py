@@ -84,7 +84,7 @@ def evidence(frame: pd.DataFrame, contributions: pd.DataFrame, reasons: pd.DataF
     `frame`: features; `contributions`: SHAP in log-odds by feature; `reasons`: output of `named`; same rows.
     """
     by_name = {feature.name: feature for feature in FEATURES}
-    result = pd.DataFrame(None, index=frame.index, columns=[f"evidence_{place}" for place in range(1, NAMED + 1)])
+    words = np.full((len(frame), NAMED), None, dtype=object)
     for code in taxonomy().codes:
         own = [name for name in contributions.columns if by_name[name].reason == code]
         if not own:
@@ -92,8 +92,9 @@ def evidence(frame: pd.DataFrame, contributions: pd.DataFrame, reasons: pd.DataF
         strongest = np.array(own)[contributions[own].to_numpy().argmax(axis=1)]
         for place in range(1, NAMED + 1):
             rows = np.flatnonzero((reasons[f"reason_{place}"] == code).to_numpy())
-            result.iloc[rows, place - 1] = [sentence(by_name[strongest[row]], frame.iloc[row], by_name) for row in rows]
-    return result.astype(object)
+            for row in rows:
+                words[row, place - 1] = sentence(by_name[strongest[row]], frame.iloc[row], by_name)
+    return pd.DataFrame(words, index=frame.index, columns=[f"evidence_{place}" for place in range(1, NAMED + 1)])
 
 
 def sentence(feature: Feature, row: pd.Series[Any], by_name: Mapping[str, Feature]) -> str:

@@ -24,7 +24,7 @@ _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "holdfast",
     "text.parse_math": False,  # a name with two dollar signs is a name
-    "font.size": 10.0,
+    "font.size": 9.5,
     "text.color": INK,
     "axes.edgecolor": LINE,
     "axes.labelcolor": MUTED,
@@ -54,7 +54,7 @@ def bars(key: str, rows: Sequence[Bar], title: str, description: str) -> Markup:
     `key` starts the ids within the SVG and must differ between the charts of a page.
     """
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(5.6, _ROW * max(len(rows), 1)))
+        figure = Figure(figsize=(4.6, _ROW * max(len(rows), 1)))
         axes = figure.add_axes((0.005, 0.0, 0.99, 1.0))
         axes.set_axis_off()
         axes.set_ylim(max(len(rows), 1), 0)
@@ -73,10 +73,10 @@ def calibration(key: str, curves: Mapping[str, pd.DataFrame], title: str, descri
     `curves` holds one or two tables with columns predicted and observed; `key` as in `bars`.
     """
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(5.0, 4.2))
-        axes = figure.add_axes((0.13, 0.125, 0.84, 0.86))
+        figure = Figure(figsize=(4.8, 4.2))
+        axes = figure.add_axes((0.165, 0.125, 0.785, 0.855))
         top = max(float(curve[["predicted", "observed"]].max().max()) for curve in curves.values())
-        limit = min(max(top * 1.08, 0.02), 1.04)
+        limit = min(max(top * 1.08, 0.02), 1.0)
         axes.plot([0, limit], [0, limit], color=GREY, linewidth=1, label="predicted = observed")
         for (name, curve), (color, marker, line) in zip(curves.items(), _MARKS, strict=False):
             axes.plot(
@@ -87,6 +87,7 @@ def calibration(key: str, curves: Mapping[str, pd.DataFrame], title: str, descri
                 markersize=5,
                 linestyle=line,
                 linewidth=1.5,
+                clip_on=False,
                 label=name,
             )
         _square(axes, limit)

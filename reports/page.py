@@ -21,6 +21,7 @@ from models.reasons import NAMED, taxonomy
 from reports import charts
 
 DASH = "–"
+MINUS = "\N{MINUS SIGN}"
 WIN_BACK = 10  # accounts in the list for win-back, at most
 
 MODELS = {"risk": "Holdfast", "recency": "Recency", "rfm_logistic": "RFM logistic", "bg_nbd": "BG/NBD"}
@@ -42,7 +43,12 @@ METRICS = {
     ),
     "lift_10": _Metric("Lift 10 %", 2, 1, "losses in the riskiest tenth over those in a tenth drawn at random"),
     "brier": _Metric("Brier", 4, -1, "mean squared error of the risk; lower is better"),
-    "ece": _Metric("ECE", 3, -1, "mean distance between risk and observed share over ten bins; lower is better"),
+    "ece": _Metric(
+        "ECE",
+        3,
+        -1,
+        "mean distance between risk and observed share over ten bins; lower is better; resamples tend to lie above it",
+    ),
     "slope": _Metric("Slope", 2, 0, "of the calibration; 1 is right, below 1 the risks are too extreme"),
 }
 
@@ -134,7 +140,8 @@ def number(value: float | None, digits: int, sign: bool = False) -> str:
     """A fixed number of digits; an en dash for what is not known."""
     if value is None or not math.isfinite(value):
         return DASH
-    return f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    rounded = round(value, digits) + 0.0  # no negative zero
+    return f"{rounded:{'+' if sign and rounded else ''}.{digits}f}".replace("-", MINUS)
 
 
 def _environment(report: Report) -> Environment:
@@ -240,8 +247,8 @@ def _findings(
     if documented and documented[0]["share"] is not None:
         row = documented[0]
         findings.append(
-            f"The documented reason associated with most of this money is “{_reason(report, row['code'])}” "
-            f"({percent(row['share'])})."
+            f"Of the documented reasons, “{_reason(report, row['code'])}” is associated with the largest part of it, "
+            f"{percent(row['share'])}."
         )
     elif reasons:
         findings.append("No documented reason is associated with this money on the data at hand.")
@@ -255,6 +262,12 @@ def _findings(
             f"At the test cut-offs the ranking of active accounts was better than that of {better} of "
             f"{len(differences)} simple baselines beyond the uncertainty of resampling (AUC)."
         )
+    if larger := [
+        MODELS.get(row["model"], row["model"])
+        for row in quality["paired"]
+        if row["differences"]["brier"]["verdict"] == "worse"
+    ]:
+        findings.append(f"The error of its risks (Brier) was larger than that of {', '.join(larger)}.")
     return findings
 
 

@@ -1,0 +1,165 @@
+"""The command line as a user types it, on a small market and on a slice of real orders."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+STAGES = ("featurize", "train", "evaluate", "score", "explain", "report")
+
+
+def holdfast(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", *arguments], cwd=project, capture_output=True, text=True, timeout=600
+    )
+
+
+def project_at(folder: Path) -> Path:
+    folder.mkdir()
+    shutil.copytree(ROOT / "sources", folder / "sources")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["simulate"] |= {"accounts": 400, "periods": 30}
+    params["train"] |= {"rounds": 60, "min_leaf": 40}
+    params["evaluate"] |= {"bootstrap": 40, "tests": 2}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory):
+    project = project_at(tmp_path_factory.mktemp("market") / "project")
+    for arguments in (
+        ["simulate", "--out", "data/simulated/raw"],
+        ["ingest", "--source", "simulated", "--data", "data/simulated/raw"],
+        *([stage, "--source", "simulated"] for stage in STAGES),
+    ):
+        done = holdfast(project, *arguments)
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+    return project
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_scores_have_the_promised_columns(market):
+    scores = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
+    codes = [reason["code"] for reason in yaml.safe_load((ROOT / "reasons.yaml").read_text())["reasons"]]
+    assert list(scores.columns) == [
+        *("account_id", "as_of", "lapsed", "risk", "rank", "expected_loss", "reason_1", "reason_2", "reason_3"),
+        *(f"share_{code}" for code in codes),
+        "share_unexplained",
+    ]
+    assert scores["risk"].between(0, 1).all()
+    assert scores["rank"].tolist() == list(range(1, len(scores) + 1))
+    assert scores["risk"].is_monotonic_decreasing
+    shares = scores.filter(like="share_")
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    assert shares["share_competitor"].isna().all()  # no such table: not observable, not absent
+
+
+def test_explanations_add_up_to_the_risk(market):
+    scores = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
+    explained = pd.read_parquet(market / "artifacts/simulated/explanations.parquet")
+    total = explained.filter(like="pushes_").sum(axis=1) + explained["base"]
+    np.testing.assert_allclose(1 / (1 + np.exp(-total)), scores["risk"], atol=1e-6)
+    first = scores["reason_1"] != "unexplained"
+    assert explained.loc[first, "evidence_1"].notna().all()
+
+
+def test_metrics_and_predictions_are_written(market):
+    metrics = json.loads((market / "artifacts/simulated/metrics.json").read_text())
+    predictions = pd.read_parquet(market / "artifacts/simulated/predictions.parquet")
+    assert list(predictions.columns) == [
+        *("account_id", "as_of", "label", "lapsed", "risk", "recency", "rfm_logistic", "bg_nbd")
+    ]
+    cell = metrics["population"]["active"]["risk"]["mean"]
+    assert cell["auc"]["low"] <= cell["auc"]["value"] <= cell["auc"]["high"]
+    assert set(metrics["paired"]["all"]) == {"recency", "rfm_logistic", "bg_nbd"}
+
+
+def test_the_same_inputs_give_the_same_bytes(market):
+    before = {
+        name: digest(market / "artifacts/simulated" / name)
+        for name in ("scores.parquet", "explanations.parquet", "metrics.json", "model/model.txt", "model/model.json")
+    }
+    for stage in STAGES:
+        assert holdfast(market, stage).returncode == 0
+    after = {name: digest(market / "artifacts/simulated" / name) for name in before}
+    assert after == before
+
+
+def test_score_at_a_date_as_csv_by_path_and_by_alias(market):
+    by_path = holdfast(
+        market, "score", "--as-of", "2023-03-15", "--out", "a.csv", "--model", "artifacts/simulated/model"
+    )
+    by_alias = holdfast(market, "score", "--as-of", "2023-03-15", "--out", "b.csv", "--model", "challenger")
+    assert (by_path.returncode, by_alias.returncode) == (0, 0), by_path.stderr + by_alias.stderr
+    assert (market / "a.csv").read_bytes() == (market / "b.csv").read_bytes()
+    assert pd.read_csv(market / "a.csv")["as_of"].unique().tolist() == ["2023-03-15"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["score", "--model", "nobody"], 2, "'nobody' is neither a folder with a model nor an alias"),
+        (["score", "--as-of", "15.3.2023"], 2, "is not a date. Write it as 2024-03-31"),
+        (["score", "--as-of", "2031-01-01"], 2, "Nobody is eligible at 2031-01-01"),
+        (["score", "--out", "scores.xls"], 2, "the ending must be .parquet or .csv"),
+        (["train", "--source", "iowa"], 2, "Run `holdfast featurize` for this source first"),
+        (["ingest", "--source", "contract", "--data", "nowhere"], 2, "nowhere"),
+    ],
+)
+def test_a_mistake_gets_one_clear_message(market, arguments, code, words):
+    done = holdfast(market, *arguments)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_outside_a_project_it_says_so(tmp_path):
+    done = holdfast(tmp_path, "train")
+    assert done.returncode == 2
+    assert "is not inside a Holdfast project" in done.stderr
+
+
+def test_a_wrong_parameter_is_named(market, tmp_path):
+    project = project_at(tmp_path / "project")
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["train"]["leaves"] = "many"
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    done = holdfast(project, "train")
+    assert done.returncode == 2
+    assert "train.leaves" in done.stderr
+    assert "'many'" in done.stderr
+
+
+def test_only_orders_on_a_slice_of_iowa(real_data, tmp_path):
+    project = project_at(tmp_path / "project")
+    raw = project / "raw"
+    raw.mkdir()
+    for name in ("lines", "stores"):
+        column = "store" if name == "lines" else '"Store"::INTEGER'
+        duckdb.connect().execute(
+            f"COPY (SELECT * FROM '{real_data / 'iowa' / name}.parquet' WHERE {column} % 6 = 0) TO '{raw / name}.parquet'"
+        )
+    overlay = yaml.safe_load((project / "sources/iowa/params.yaml").read_text())
+    overlay["evaluate"] = {"cutoffs": None}
+    (project / "sources/iowa/params.yaml").write_text(yaml.safe_dump(overlay))
+    for arguments in (["ingest", "--data", "raw"], *([stage] for stage in STAGES)):
+        done = holdfast(project, arguments[0], "--source", "iowa", *arguments[1:])
+        assert done.returncode == 0, done.stderr
+    metrics = json.loads((project / "artifacts/iowa/metrics.json").read_text())
+    assert metrics["population"]["all"]["risk"]["mean"]["auc"]["value"] > 0.8
+    page = (project / "artifacts/iowa/report.html").read_text()
+    assert "Cannot be seen on this data" in page
