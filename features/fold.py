@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import ibis
@@ -173,6 +174,7 @@ class Fold:
 
     def __init__(self, connection: Any, tables: Mapping[str, Expression], facts: Iterable[Fact], cutoffs: Cutoffs):
         self._connection = connection
+        self._reading = Lock()
         self._facts = list(facts)
         self._cutoffs = cutoffs
         self._prefix = f"fold_{id(self)}_"
@@ -408,7 +410,8 @@ class Fold:
 
     def _read(self, stored: Expression, positions: Ints, cutoffs: list[int]) -> dict[str, npt.NDArray[Any]]:
         rows = stored.filter(stored.code.between(int(positions[0]), int(positions[-1])), stored.cutoff.isin(cutoffs))
-        table = rows.to_pyarrow()
+        with self._reading:  # blocks slide in parallel; the engine's connection serves one at a time
+            table = rows.to_pyarrow()
         columns = {name: table[name].to_numpy() for name in table.column_names}
         if len(positions) != positions[-1] - positions[0] + 1:
             keep = np.isin(columns["code"], positions)
