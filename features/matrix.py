@@ -32,7 +32,7 @@ class Plan:
 
     period: Duration
     label: Label
-    block: int = 20_000
+    block: int = 4_000
 
 
 def features_of(tables: Mapping[str, Expression]) -> tuple[Feature, ...]:

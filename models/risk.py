@@ -17,10 +17,12 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
+from features.catalog import FEATURES
 from features.errors import ConfigurationError, ContractError
 from models.splits import Split
 
 FloatArray = npt.NDArray[np.float64]
+MONOTONE = {"rises": 1, "falls": -1, "none": 0}
 MODEL_FILE = "model.txt"
 META_FILE = "model.json"
 
@@ -171,4 +173,15 @@ def _train(frame: pd.DataFrame, features: Sequence[str], recipe: Recipe) -> lgb.
     data = lgb.Dataset(
         frame[list(features)].to_numpy(dtype=np.float64), label, feature_name=list(features), free_raw_data=True
     )
-    return lgb.train(recipe.parameters(), data, num_boost_round=recipe.rounds)
+    parameters = recipe.parameters() | {"monotone_constraints": _directions(features)}
+    return lgb.train(parameters, data, num_boost_round=recipe.rounds)
+
+
+def _directions(features: Sequence[str]) -> list[int]:
+    """Evidence for a reason may only raise the risk in the direction in which it harms: goods that did *not* come
+    back must not be read as a product that no longer fits. Symptoms and context are free."""
+    declared = {feature.name: feature for feature in FEATURES}
+    return [
+        0 if declared[name].reason in ("symptom", "context") else MONOTONE[declared[name].direction]
+        for name in features
+    ]

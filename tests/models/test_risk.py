@@ -181,3 +181,9 @@ def test_every_code_has_its_names_in_four_languages():
     for names in taxonomy().names.values():
         assert set(names) == {"en", "zh_Hans", "zh_Hant", "ro"}
         json.dumps(names)
+
+
+def test_evidence_moves_the_risk_only_in_the_direction_in_which_it_harms(model, matrix):
+    before = model.predict(matrix)
+    for name, step in (("rebates_overdue", 1.0), ("manager_absent", 2.0), ("return_share_6", 0.5)):
+        assert (model.predict(matrix.assign(**{name: matrix[name] + step})) >= before - 1e-12).all(), name
