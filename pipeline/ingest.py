@@ -23,7 +23,7 @@ from features.errors import ConfigurationError, ContractError, HoldfastError
 from features.tables import TABLES
 from pipeline.params import Ingest
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("holdfast")
 
 SUFFIXES = (".parquet", ".csv")
 _WRONG_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
