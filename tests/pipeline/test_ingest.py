@@ -120,7 +120,7 @@ def test_closing_line_tells_rows_losses_and_accounts_without_orders(
     run: Run, raw: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(raw, orders=ORDERS, accounts="account_id,shoe\nA1,43\nA2,44\nA3,45\n")
-    with caplog.at_level(logging.INFO, "pipeline.ingest"):
+    with caplog.at_level(logging.INFO, "holdfast"):
         summary = run()
     assert str(summary) == (
         "accounts 3 rows (left out unknown columns shoe); orders 3 rows (1 set aside because account_id is empty); "
