@@ -432,8 +432,11 @@ def _whole(values: npt.NDArray[Any], name: str) -> Ints:
 def _unpack(owner: Ints, rows: Mapping[str, npt.NDArray[Any]], periods: int) -> tuple[Ints, npt.NDArray[np.bool_]]:
     order = np.argsort(owner, kind="stable")
     chunks = sorted((name for name in rows if name.startswith("chunk_")), key=lambda name: int(name[6:]))
-    seen = np.concatenate(
-        [(rows[name][order, None] >> np.arange(BITS)) & 1 > 0 for name in chunks] or [np.zeros((0, periods), bool)],
-        axis=1,
-    )
+    seen = np.concatenate([_bits(rows[name][order]) for name in chunks], axis=1)
     return owner[order], seen[:, :periods]
+
+
+def _bits(numbers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """The lowest BITS bits of whole numbers, lowest first: (numbers, BITS)."""
+    octets = np.ascontiguousarray(numbers, dtype="<i8").view(np.uint8).reshape(-1, 8)
+    return np.unpackbits(octets, axis=1, count=BITS, bitorder="little").view(np.bool_)
