@@ -8,7 +8,7 @@ sentences of evidence and the generated tests.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -60,22 +60,54 @@ class Distinct:
 
 
 @dataclass(frozen=True)
+class Latest:
+    """The last day `at` of the rows of `table` where `where`: lighter than `Days` where only that is asked for."""
+
+    name: str
+    table: str
+    at: str
+    where: Callable[[Expression], Expression] | None = None
+
+
+@dataclass(frozen=True)
+class ItemValue:
+    """The `column` (a date) of `table` for each item of a `Distinct` fact, matched by the fact's item column."""
+
+    name: str
+    of: Distinct
+    table: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Shared:
+    """An additive fact summed over all accounts of the account's region, or over all accounts."""
+
+    name: str
+    of: Additive
+    by: Literal["region", "company"]
+
+
+@dataclass(frozen=True)
 class AsOf:
     """A value worked out from rows as they were known at each cut-off.
 
     `rows` gets the `Known` view of the tables and returns an Ibis table (account_id, cutoff, value), at most one row
     for an account and cut-off. For what is no sum: oldest open item, current manager, facts that cross accounts.
-    `also` names the other tables it reads.
+    `columns` are those it reads of `table`, `also` those it reads of other tables. With `by` "region" it returns
+    (region, cutoff, value), with "company" (cutoff, value).
     """
 
     name: str
     table: str
     rows: Callable[[Known], Expression]
     columns: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    by: Literal["account", "region", "company"] = "account"
 
 
-Fact = Additive | Days | Distinct | AsOf
+Folded = Additive | Days | Latest  # added up by account and period
+Fact = Folded | Distinct | ItemValue | Shared | AsOf
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The only code that joins on time: tables are read once and folded to account x period.
 
-Every table's days are looked up in a calendar (day -> period, day of the period), and its rows are added up by account
-and period inside the engine. Accounts with rows that were booked late are the exception: they are folded once a
-cut-off, from the rows known by then. What is no sum is worked out from `Known`, the tables as known at each cut-off.
+Every table's days are looked up in a calendar (day -> period, day of the period), and its rows are added up inside the
+engine by account, period and, where they were booked in a later period than they happened in, by that one too. What is
+no sum is worked out from `Known`, the tables as known at each cut-off.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ import numpy.typing as npt
 import pyarrow as pa
 from ibis.expr import operations as ops
 
-from features.declaration import Additive, AsOf, Days, Distinct, Expression, Fact
+from features.declaration import Additive, AsOf, Days, Distinct, Expression, Fact, Folded, ItemValue, Latest, Shared
 from features.errors import ConfigurationError
 from features.periods import Duration, Label, edge_index, periods_in_year
 from features.tables import SQL_TYPES, TABLES, Table
-from features.windows import SCALE, Grid, Ints, Panel
+from features.windows import BITS, COMPANY, NO_LATE, SCALE, Cells, Grid, Ints, Items, Late, Panel, unpack_bits
 
 EPOCH = date(1970, 1, 1)
-BITS = 62  # of an int64 that a shift can set without touching the sign
 EXACT = 2**53  # whole numbers up to here survive the way through float64
-ON_TIME = -1  # the cut-off number of rows that serve every cut-off
+ON_TIME = -1  # stands for the period in which a row became known where that is the one it belongs to
+REGION = "region"
 
 
 def connect(memory: str, spill: Path | None = None) -> Any:
@@ -55,7 +55,12 @@ def open_tables(connection: Any, folder: Path) -> dict[str, Expression]:
 def columns_of(fact: Fact) -> dict[str, set[str]]:
     """Which columns of which tables a fact reads."""
     if isinstance(fact, AsOf):
-        return {fact.table: set(fact.columns), **{name: set() for name in fact.also}}
+        needs = {fact.table: set(fact.columns), **{name: set(columns) for name, columns in fact.also.items()}}
+        return needs | _region_columns(fact.by)
+    if isinstance(fact, Shared):
+        return columns_of(fact.of) | _region_columns(fact.by)
+    if isinstance(fact, ItemValue):
+        return columns_of(fact.of) | {fact.table: {fact.of.item, fact.column}}
     schema = {
         column.name: SQL_TYPES[column.kind].lower().replace("varchar", "string")
         for column in TABLES[fact.table].columns
@@ -68,6 +73,10 @@ def columns_of(fact: Fact) -> dict[str, set[str]]:
     if isinstance(fact, Distinct):
         used.add(fact.item)
     return {fact.table: used}
+
+
+def _region_columns(by: str) -> dict[str, set[str]]:
+    return {"accounts": {"account_id", REGION}} if by == REGION else {}
 
 
 def _ibis_type(sql: str) -> str:
@@ -112,17 +121,27 @@ class Known:
         Columns that are filled in later than their row are null where that happened at or after as_of.
         """
         table = self._tables[name]
-        declared = TABLES[name]
-        columns = set(table.columns)
-        rows = table.mutate(known_at_=known_at(table, declared)).join(
+        rows = table.mutate(known_at_=known_at(table, TABLES[name])).join(
             self._cutoffs, [ibis._.known_at_ < self._cutoffs.as_of]
         )
-        later = {
-            column.name: ibis.cases((rows[column.known_on] < rows.as_of, rows[column.name]))
-            for column in declared.columns
-            if column.known_on and column.name in columns and column.known_on in columns
-        }
-        return rows.mutate(**later) if later else rows
+        return _masked(rows, name, set(table.columns))
+
+    def open_rows(self, name: str, opened: str, closed: str) -> Expression:
+        """The rows that are open at each cut-off: known, `opened` before as_of, and not `closed` before it.
+
+        A fraction of `rows`, found without making all of them.
+        """
+        table = self._tables[name]
+        known = ibis.greatest(known_at(table, TABLES[name]), table[opened].cast("date"))
+        rows = table.mutate(
+            known_at_=known, open_until_=ibis.coalesce(table[closed].cast("date"), ibis.date("9999-12-31"))
+        ).join(self._cutoffs, [ibis._.known_at_ < self._cutoffs.as_of, ibis._.open_until_ >= self._cutoffs.as_of])
+        return _masked(rows, name, set(table.columns))
+
+    def regions(self) -> Expression:
+        """(account_id, region) of the accounts that have one."""
+        accounts = self._tables["accounts"]
+        return accounts.filter(accounts.region.notnull()).select("account_id", "region")
 
     def last_orders(self) -> Expression:
         """(account_id, cutoff, last_on): the last day with an order known before each cut-off."""
@@ -142,6 +161,15 @@ class Known:
             .group_by(["account_id", "cutoff"])
             .agg(last_on=ibis._.last_on.max())
         )
+
+
+def _masked(rows: Expression, name: str, columns: set[str]) -> Expression:
+    later = {
+        column.name: ibis.cases((rows[column.known_on] < rows.as_of, rows[column.name]))
+        for column in TABLES[name].columns
+        if column.known_on and column.name in columns and column.known_on in columns
+    }
+    return rows.mutate(**later) if later else rows
 
 
 def known_at(table: Expression, declared: Table) -> Expression:
@@ -169,7 +197,6 @@ class Fold:
     ----------
     grid : the edges of the periods and the cut-offs among them
     accounts : ids of all accounts that ever ordered, sorted; a block is a range of positions in it
-    late : positions of accounts with rows booked late, to be read once a cut-off
     """
 
     def __init__(self, connection: Any, tables: Mapping[str, Expression], facts: Iterable[Fact], cutoffs: Cutoffs):
@@ -190,22 +217,38 @@ class Fold:
         orders = tables["orders"].select("account_id").distinct()
         self._codes = self._store("codes", orders.mutate(code=ibis.row_number().over(order_by="account_id")))
         self.accounts: list[str] = self._codes.order_by("code").account_id.to_pyarrow().to_pylist()
-        self._late_by_table: dict[str, Expression] = {}
-        self.late = self._find_late()
-        self._stored: dict[tuple[str, str], Expression] = {}
-        self._group_of: dict[str, tuple[str, str]] = {}
+        self._folded: dict[tuple[str, str], tuple[Expression, list[Folded]]] = {}
+        self._items: dict[str, tuple[Expression, Expression | None, list[ItemValue]]] = {}
+        self._by_cutoff: dict[str, Expression] = {}
+        self._whole: Panel = Panel(0)  # facts of regions and of the company, the same for every block
+        self._region_of = self._number_regions()
         self._fold_all()
-        self._first_days = {name: self._first_known(name) for name in {fact.table for fact in self._facts}}
+        self._first_days = {name: self._first_known(name) for name in self._tables_read()}
 
     def panel(self, low: int, high: int) -> Panel:
-        """Facts of accounts low .. high - 1 for all cut-offs, from rows on time (late accounts are left empty)."""
-        positions = np.arange(low, high)
-        return self._panel(positions, None)
-
-    def late_panel(self, positions: Ints, cutoff: int) -> tuple[Panel, Grid]:
-        """Facts of the late accounts at `positions` (sorted) as known at one cut-off, and the grid of that one."""
-        grid = Grid(self.grid.edges, self.grid.at[[cutoff]], self.grid.year)
-        return self._panel(positions, cutoff), grid
+        """Facts of accounts low .. high - 1."""
+        count, periods = high - low, len(self.grid.edges) - 1
+        panel = Panel(count, first_day=self._first_days)
+        panel.additive.update(self._whole.additive)
+        panel.as_of.update(self._whole.as_of)
+        if self._region_of is not None:
+            panel.groups[REGION] = self._region_of[low:high]
+        for stored, facts in self._folded.values():
+            rows = self._read(stored, low, high)
+            for fact in facts:
+                if isinstance(fact, Additive):
+                    panel.additive[fact.name] = _cells(rows, _whole(rows[fact.name], fact.name), count, periods)
+                elif isinstance(fact, Days):
+                    panel.day_bits[fact.name] = _cells(rows, rows[fact.name].astype(np.int64), count, periods)
+                else:
+                    panel.latest[fact.name] = _latest(rows, rows[fact.name], count, periods)
+        for name, (stored, late, values) in self._items.items():
+            panel.items[name] = self._read_items(stored, late, values, low, high)
+        for name, stored in self._by_cutoff.items():
+            rows = self._read(stored, low, high)
+            panel.as_of[name] = np.full((count, len(self.grid.at)), np.nan)
+            panel.as_of[name][rows["code"], rows["cutoff"]] = rows["value"]
+        return panel
 
     def late_label_days(self) -> tuple[Ints, Ints, Ints, Ints]:
         """Next order days of accounts with orders booked on a later day, which the panels cannot tell for labels.
@@ -242,7 +285,8 @@ class Fold:
     def _first_day(self) -> date:
         """Earliest day on which a fact can fall."""
         firsts: list[date] = []
-        for name, at in {(f.table, f.at) for f in self._facts if not isinstance(f, AsOf)} | {("orders", "ordered_at")}:
+        folded = {(f.table, f.at) for f in self._facts if isinstance(f, (Additive, Days, Latest, Distinct))}
+        for name, at in folded | {("orders", "ordered_at")}:
             first = self._tables[name][at].min().to_pyarrow().as_py()
             if first is not None:
                 firsts.append(first if type(first) is date else first.date())
@@ -262,6 +306,7 @@ class Fold:
             {
                 "day": pa.array(days.astype("datetime64[D]")),
                 "period": pa.array(period.astype(np.int32)),
+                "day_number": pa.array(days),
                 "day_bit": pa.array(np.int64(1) << (days - edges[period])),
                 **{name: pa.array(bits.astype(np.int64)) for name, bits in chunks.items()},
             }
@@ -280,84 +325,143 @@ class Fold:
             }
         )
 
-    def _groups(self) -> dict[tuple[str, str], list[Fact]]:
-        groups: dict[tuple[str, str], list[Fact]] = defaultdict(list)
-        for fact in self._facts:
-            if not isinstance(fact, AsOf):
-                key = f"{fact.at}/{fact.item}/{fact.name}" if isinstance(fact, Distinct) else fact.at
-                groups[fact.table, key].append(fact)
-        return groups
+    def _tables_read(self) -> set[str]:
+        return {fact.table for fact in self._facts if not isinstance(fact, Shared)}
 
-    def _find_late(self) -> Ints:
-        """Accounts with a row that became known in a later period than a fact of it falls in."""
-        calendar = self._calendar
-        positions: set[int] = set()
-        for name in {fact.table for fact in self._facts if not isinstance(fact, AsOf)}:
-            table, declared = self._tables[name], TABLES[name]
-            ats = {fact.at for fact in self._facts if fact.table == name and not isinstance(fact, AsOf)}
-            if "recorded_at" not in table.columns and ats == {declared.event}:
-                continue
-            found = None
-            for at in sorted(ats):
-                rows = table.select("account_id", at_=table[at].cast("date"), known_=known_at(table, declared))
-                rows = rows.filter(rows.known_ > rows.at_)
-                rows = rows.join(calendar.select(at_="day", at_period="period"), "at_").left_join(
-                    calendar.select(known_="day", known_period="period"), "known_"
-                )
-                late = rows.filter(rows.known_period.isnull() | (rows.known_period > rows.at_period))
-                late = late.select("account_id").distinct()
-                found = late if found is None else found.union(late, distinct=True)
-            stored = self._store(f"late_{name}", found)
-            codes = stored.join(self._codes, "account_id").code.to_pyarrow().to_pylist()
-            if codes:
-                self._late_by_table[name] = stored
-                positions |= set(codes)
-        return np.array(sorted(positions), dtype=np.int64)
+    def _number_regions(self) -> Ints | None:
+        """(accounts,) the number of each account's region, -1 where it has none; None where no fact asks for it."""
+        if not any(isinstance(fact, (Shared, AsOf)) and fact.by == REGION for fact in self._facts):
+            return None
+        regions = self._known.regions()
+        names = regions.select(REGION).distinct()
+        self._regions = self._store("regions", names.mutate(number=ibis.row_number().over(order_by=REGION)))
+        rows = self._codes.join(regions, "account_id").join(self._regions, REGION).select("code", "number").to_pyarrow()
+        numbers = np.full(len(self.accounts), -1, dtype=np.int64)
+        numbers[rows["code"].to_numpy()] = rows["number"].to_numpy()
+        self._region_count = int(numbers.max(initial=-1)) + 1
+        self._region_codes = self._store("region_codes", rows)
+        return numbers
 
     def _fold_all(self) -> None:
-        for (name, key), facts in self._groups().items():
-            table = self._tables[name]
-            late = self._late_by_table.get(name)
-            on_time = table if late is None else table.anti_join(late, "account_id")
-            folded = self._aggregate(on_time, facts, ["account_id"]).mutate(cutoff=ibis.literal(ON_TIME, "int32"))
-            if late is not None:
-                known = self._known.rows(name).semi_join(late, "account_id")
-                again = self._aggregate(known, facts, ["account_id", "cutoff"])
-                folded = folded.union(again.select(folded.columns))
-            coded = folded.join(self._codes, "account_id").drop("account_id")
-            self._stored[name, key] = self._store(f"{name}_{len(self._stored)}", coded)
-            self._group_of.update({fact.name: (name, key) for fact in facts})
+        groups: dict[tuple[str, str], list[Folded]] = defaultdict(list)
         for fact in self._facts:
-            if isinstance(fact, AsOf):
-                rows = fact.rows(self._known).select("account_id", "cutoff", "value")
-                coded = rows.join(self._codes, "account_id").select("code", "cutoff", value=rows.value.cast("float64"))
-                self._stored[fact.table, fact.name] = self._store(f"as_of_{fact.name}", coded)
+            if isinstance(fact, (Additive, Days, Latest)):
+                groups[fact.table, fact.at].append(fact)
+        for (name, at), facts in groups.items():
+            stored = self._store(f"{name}_{at}", self._coded(self._add_up(name, at, facts)))
+            self._folded[name, at] = (stored, facts)
+        for fact in self._facts:
+            if isinstance(fact, Distinct):
+                values = [item for item in self._facts if isinstance(item, ItemValue) and item.of == fact]
+                self._items[fact.name] = (*self._fold_items(fact, values), values)
+            elif isinstance(fact, AsOf):
+                self._fold_as_of(fact)
+            elif isinstance(fact, Shared):
+                self._whole.additive[fact.name] = self._sum_up(fact)
 
-    def _aggregate(self, table: Expression, facts: Sequence[Fact], keys: list[str]) -> Expression:
-        """Rows added up by keys and period; of a `Distinct`, by keys and item with the periods as bits."""
-        first = facts[0]
-        assert not isinstance(first, AsOf)
-        rows = table.join(self._calendar, table[first.at].cast("date") == self._calendar.day)
-        if isinstance(first, Distinct):
-            if first.where is not None:
-                rows = rows.filter(first.where(rows))
-            rows = rows.filter(rows[first.item].notnull())
-            chunks = [name for name in self._calendar.columns if name.startswith("chunk_")]
-            return (
-                rows.group_by([*keys, first.item])
-                .agg(**{chunk: rows[chunk].bit_or() for chunk in chunks})
-                .drop(first.item)
-            )
+    def _coded(self, table: Expression) -> Expression:
+        return table.join(self._codes, "account_id").drop("account_id")
+
+    def _dated(self, name: str, at: str) -> tuple[Expression, bool]:
+        """Rows with `period`, `day_`, `day_bit` and chunks of the date column `at`, and `late`: the period in which
+        they became known where that is a later one, else ON_TIME. The flag says whether any row could be late."""
+        table, declared = self._tables[name], TABLES[name]
+        rows = table.mutate(day_=table[at].cast("date")).join(self._calendar.rename(day_="day"), "day_")
+        if "recorded_at" not in table.columns and at == declared.event:
+            return rows.mutate(late=ibis.literal(ON_TIME, "int32")), False
+        known = self._calendar.select(known_="day", known_period="period")
+        rows = rows.mutate(known_=ibis.greatest(known_at(rows, declared), rows.day_)).join(known, "known_")
+        late = ibis.cases((rows.known_period > rows.period, rows.known_period), else_=ibis.literal(ON_TIME, "int32"))
+        return rows.mutate(late=late), True
+
+    def _add_up(self, name: str, at: str, facts: Sequence[Folded]) -> Expression:
+        """Rows added up by account, period and the period in which they became known."""
+        rows, can_be_late = self._dated(name, at)
         sums: dict[str, Expression] = {}
         for fact in facts:
-            where = None if fact.where is None else fact.where(rows)  # type: ignore[union-attr]
+            where = None if fact.where is None else fact.where(rows)
             if isinstance(fact, Days):
                 sums[fact.name] = rows.day_bit.bit_or(where=where).fill_null(0)
-            elif isinstance(fact, Additive) and fact.value is not None:
+            elif isinstance(fact, Latest):
+                sums[fact.name] = rows.day_number.max(where=where).fill_null(-1)
+            elif fact.value is not None:
                 sums[fact.name] = fact.value(rows).cast("decimal(18, 4)").sum(where=where).cast("float64")
             else:
                 sums[fact.name] = rows.count(where=where).cast("float64")
-        return rows.group_by([*keys, "period"]).agg(**sums)
+        if can_be_late:
+            return rows.group_by(["account_id", "period", "late"]).agg(**sums)
+        return rows.group_by(["account_id", "period"]).agg(**sums).mutate(late=ibis.literal(ON_TIME, "int32"))
+
+    def _fold_items(self, fact: Distinct, values: Sequence[ItemValue]) -> tuple[Expression, Expression | None]:
+        """Each account's items with their periods as bits and their values; and the (item, period) booked late."""
+        rows, can_be_late = self._dated(fact.table, fact.at)
+        if fact.where is not None:
+            rows = rows.filter(fact.where(rows))
+        rows = rows.filter(rows[fact.item].notnull())
+        on_time = (rows.late == ON_TIME) if can_be_late else None
+        chunks = [name for name in self._calendar.columns if name.startswith("chunk_")]
+        items = rows.group_by(["account_id", fact.item]).agg(
+            **{chunk: rows[chunk].bit_or(where=on_time).fill_null(0) for chunk in chunks}
+        )
+        for value in values:
+            table = self._tables[value.table]
+            known = table.select(
+                fact.item,
+                **{
+                    f"value_{value.name}": table[value.column].cast("date"),
+                    f"known_{value.name}": known_at(table, TABLES[value.table]),
+                },
+            )
+            items = items.left_join(known, fact.item).drop(f"{fact.item}_right")
+        if not can_be_late:
+            return self._store(f"items_{fact.name}", self._coded(items.drop(fact.item))), None
+        numbered = self._store(
+            f"numbered_{fact.name}",
+            self._coded(items).mutate(item=ibis.row_number().over(order_by=["code", fact.item])),
+        )
+        late = (
+            self._coded(rows.filter(rows.late != ON_TIME).select("account_id", fact.item, "period", "late"))
+            .join(numbered.select("code", fact.item, "item"), ["code", fact.item])
+            .group_by(["code", "item", "period"])
+            .agg(late=ibis._.late.min())
+        )
+        return numbered.drop(fact.item), self._store(f"late_{fact.name}", late)
+
+    def _fold_as_of(self, fact: AsOf) -> None:
+        rows = fact.rows(self._known)
+        rows = rows.mutate(value=rows.value.cast("float64"))
+        if fact.by == "account":
+            self._by_cutoff[fact.name] = self._store(
+                f"as_of_{fact.name}", self._coded(rows.select("account_id", "cutoff", "value"))
+            )
+            return
+        values = np.full((1 if fact.by == COMPANY else self._region_count, len(self.grid.at)), np.nan)
+        if fact.by == REGION:
+            rows = rows.join(self._regions, REGION).select("number", "cutoff", "value")
+        found = rows.to_pyarrow()
+        if fact.by == REGION:
+            number = found["number"].to_numpy()
+            inside = number < len(values)  # regions without an account that orders
+            values[number[inside], found["cutoff"].to_numpy()[inside]] = found["value"].to_numpy()[inside]
+        else:
+            values[0, found["cutoff"].to_numpy()] = found["value"].to_numpy()
+        self._whole.as_of[fact.name] = values
+
+    def _sum_up(self, fact: Shared) -> Cells:
+        stored, _ = self._folded[fact.of.table, fact.of.at]
+        if fact.by == REGION:
+            regions = self._region_codes
+            rows = stored.join(regions, "code").rename(row="number")
+        else:
+            rows = stored.mutate(row=ibis.literal(0, "int64"))
+        # Each sum is a whole number of ten-thousandths: as decimals their order of adding does not matter.
+        sums = rows.group_by(["row", "period", "late"]).agg(
+            total=rows[fact.of.name].cast("decimal(22, 4)").sum().cast("float64")
+        )
+        found = {name: values.to_numpy() for name, values in _columns(sums.to_pyarrow())}
+        found["code"] = found.pop("row")
+        count = 1 if fact.by == COMPANY else self._region_count
+        return _cells(found, _whole(found["total"], fact.name), max(count, 1), len(self.grid.edges) - 1)
 
     def _first_known(self, name: str) -> Ints:
         """(cut-offs,) the first event day among the rows known at each cut-off; a far day where there is none."""
@@ -368,7 +472,7 @@ class Fold:
         if "recorded_at" not in table.columns:
             first = day.min().to_pyarrow().as_py()
             return np.full(len(self.grid.at), day_number(first) if first else self.grid.edges[-1])
-        known = table.select(day_=day, known_=known_at(table, declared))
+        known = table.select(day_=day, known_=known_at(table, declared)).filter(ibis._.day_.notnull())
         rows = (
             known.join(self._calendar.select(known_="day", period="period"), "known_")
             .group_by("period")
@@ -382,41 +486,63 @@ class Fold:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def _panel(self, positions: Ints, cutoff: int | None) -> Panel:
-        count, periods = len(positions), len(self.grid.edges) - 1
-        panel = Panel(count, first_day=self._first_days)
-        if cutoff is not None:
-            panel.first_day = {name: days[[cutoff]] for name, days in self._first_days.items()}
-        for (name, key), facts in self._groups().items():
-            rows = self._read(self._stored[name, key], positions, [ON_TIME] if cutoff is None else [ON_TIME, cutoff])
-            owner = np.searchsorted(positions, rows["code"])
-            for fact in facts:
-                if isinstance(fact, Distinct):
-                    panel.items[fact.name] = _unpack(owner, rows, periods)
-                    continue
-                dense = np.zeros((count, periods), dtype=np.int64)
-                values = rows[fact.name]
-                dense[owner, rows["period"]] = values if isinstance(fact, Days) else _whole(values, fact.name)
-                (panel.day_bits if isinstance(fact, Days) else panel.additive)[fact.name] = dense
-        for fact in self._facts:
-            if isinstance(fact, AsOf):
-                width = len(self.grid.at) if cutoff is None else 1
-                wanted = list(range(width)) if cutoff is None else [cutoff]
-                rows = self._read(self._stored[fact.table, fact.name], positions, wanted)
-                values = np.full((count, width), np.nan)
-                values[np.searchsorted(positions, rows["code"]), rows["cutoff"] - wanted[0]] = rows["value"]
-                panel.as_of[fact.name] = values
-        return panel
-
-    def _read(self, stored: Expression, positions: Ints, cutoffs: list[int]) -> dict[str, npt.NDArray[Any]]:
-        rows = stored.filter(stored.code.between(int(positions[0]), int(positions[-1])), stored.cutoff.isin(cutoffs))
+    def _read(self, stored: Expression, low: int, high: int) -> dict[str, npt.NDArray[Any]]:
+        rows = stored.filter(stored.code.between(low, high - 1))
         with self._reading:  # blocks slide in parallel; the engine's connection serves one at a time
             table = rows.to_pyarrow()
-        columns = {name: table[name].to_numpy() for name in table.column_names}
-        if len(positions) != positions[-1] - positions[0] + 1:
-            keep = np.isin(columns["code"], positions)
-            columns = {name: values[keep] for name, values in columns.items()}
+        columns = {name: values.to_numpy() for name, values in _columns(table)}
+        columns["code"] = columns["code"] - low
         return columns
+
+    def _read_items(
+        self, stored: Expression, late: Expression | None, values: Sequence[ItemValue], low: int, high: int
+    ) -> Items:
+        rows = self._read(stored, low, high)
+        order = np.argsort(rows["code"], kind="stable")
+        chunks = sorted((name for name in rows if name.startswith("chunk_")), key=lambda name: int(name[6:]))
+        seen = np.concatenate([unpack_bits(rows[name][order]) for name in chunks], axis=1)
+        cells = NO_LATE
+        if late is not None:
+            again = self._read(late, low, high)
+            place = np.argsort(rows["item"][order], kind="stable")
+            row = place[np.searchsorted(rows["item"][order], again["item"], sorter=place)]
+            period, known = again["period"].astype(np.int64), again["late"].astype(np.int64)
+            cells = Late(row, period, known, np.ones_like(period))
+        dated = {
+            value.name: (_days(rows[f"value_{value.name}"][order]), _days(rows[f"known_{value.name}"][order]))
+            for value in values
+        }
+        return Items(rows["code"][order], seen[:, : len(self.grid.edges) - 1], cells, dated)
+
+
+def _columns(table: pa.Table) -> Iterable[tuple[str, pa.ChunkedArray]]:
+    return zip(table.column_names, table.columns, strict=True)
+
+
+def _cells(rows: Mapping[str, npt.NDArray[Any]], values: Ints, count: int, periods: int) -> Cells:
+    dense = np.zeros((count, periods), dtype=np.int64)
+    on_time = rows["late"] == ON_TIME
+    code, period = rows["code"], rows["period"]
+    if on_time.all():
+        dense[code, period] = values
+        return Cells(dense)
+    dense[code[on_time], period[on_time]] = values[on_time]
+    kept = ~on_time & (values != 0)
+    late = Late(code[kept], period[kept].astype(np.int64), rows["late"][kept].astype(np.int64), values[kept])
+    return Cells(dense, late)
+
+
+def _latest(rows: Mapping[str, npt.NDArray[Any]], days: npt.NDArray[Any], count: int, periods: int) -> Ints:
+    """(accounts, periods) the last of the days that became known in each period."""
+    result = np.full((count, periods), -1, dtype=np.int64)
+    known = np.where(rows["late"] == ON_TIME, rows["period"], rows["late"])
+    np.maximum.at(result, (rows["code"], known), days.astype(np.int64))
+    return result
+
+
+def _days(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    days = values.astype("datetime64[D]")
+    return np.where(np.isnat(days), np.nan, days.astype(np.int64))
 
 
 def _whole(values: npt.NDArray[Any], name: str) -> Ints:
@@ -427,16 +553,3 @@ def _whole(values: npt.NDArray[Any], name: str) -> Ints:
             "Use a larger unit (thousands) in the source's SQL."
         )
     return np.rint(scaled).astype(np.int64)
-
-
-def _unpack(owner: Ints, rows: Mapping[str, npt.NDArray[Any]], periods: int) -> tuple[Ints, npt.NDArray[np.bool_]]:
-    order = np.argsort(owner, kind="stable")
-    chunks = sorted((name for name in rows if name.startswith("chunk_")), key=lambda name: int(name[6:]))
-    seen = np.concatenate([_bits(rows[name][order]) for name in chunks], axis=1)
-    return owner[order], seen[:, :periods]
-
-
-def _bits(numbers: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """The lowest BITS bits of whole numbers, lowest first: (numbers, BITS)."""
-    octets = np.ascontiguousarray(numbers, dtype="<i8").view(np.uint8).reshape(-1, 8)
-    return np.unpackbits(octets, axis=1, count=BITS, bitorder="little").view(np.bool_)

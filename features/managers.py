@@ -13,6 +13,7 @@ theme = Theme("managers")
 
 _REASON = "staff_turnover"
 _SPELL = ("manager_id", "started_on", "ended_on")
+_LEAVING = {"managers": ("manager_id", "left_on")}
 
 STARTED = Additive("managers_started", "assignments", "started_on")
 
@@ -85,8 +86,8 @@ def _others_gone(known: Known) -> Expression:
 CURRENT_DAYS = AsOf("manager_current_days", "assignments", _current_days, columns=_SPELL)
 UNATTENDED = AsOf("manager_unattended_days", "assignments", _unattended_days, columns=_SPELL)
 GAP_DAYS = AsOf("manager_gap_days", "assignments", _gap_days, columns=_SPELL)
-SINCE_LEAVER = AsOf("manager_since_leaver", "assignments", _since_leaver, columns=_SPELL, also=("managers",))
-OTHERS_GONE = AsOf("manager_others_gone", "assignments", _others_gone, columns=_SPELL, also=("managers",))
+SINCE_LEAVER = AsOf("manager_since_leaver", "assignments", _since_leaver, columns=_SPELL, also=_LEAVING)
+OTHERS_GONE = AsOf("manager_others_gone", "assignments", _others_gone, columns=_SPELL, also=_LEAVING)
 
 
 @theme.feature(

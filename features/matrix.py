@@ -106,16 +106,7 @@ def _block(
 ) -> pa.Table:
     panel = fold.panel(low, high)
     view = View(panel, fold.grid)
-    late = fold.late[(fold.late >= low) & (fold.late < high)]
-    late_views = [View(*fold.late_panel(late, cutoff)) for cutoff in range(len(group))] if len(late) else []
-
-    def values(feature: Feature) -> Array:
-        result = np.broadcast_to(feature.formula(view), view.shape).astype(np.float64)
-        for cutoff, late_view in enumerate(late_views):
-            result[late - low, cutoff] = np.broadcast_to(feature.formula(late_view), late_view.shape)[:, 0]
-        return result
-
-    recency, order_days = _state(view, late_views, late - low)
+    recency, order_days = view.since_last(ORDER_DAYS), view.days(ORDER_DAYS)
     following = view.until_next(ORDER_DAYS)
     affected, position, cutoff, day = label_days
     inside = affected[(affected >= low) & (affected < high)]
@@ -131,6 +122,9 @@ def _block(
     eligible = (recency <= window) & (order_days >= plan.label.min_orders)
     label = np.where(mature, (following >= horizon).astype(np.float64), np.nan)
 
+    def values(feature: Feature) -> Array:
+        return np.broadcast_to(np.asarray(feature.formula(view), dtype=np.float64), view.shape)
+
     columns_first = eligible.T  # rows ordered by cut-off, then account
     cutoff_of, account_of = np.nonzero(columns_first)
     ids = pa.array(fold.accounts[low:high]).take(pa.array(account_of))
@@ -144,11 +138,3 @@ def _block(
     ]
     arrays += [pa.array(values(feature).T[columns_first]) for feature in features]
     return pa.Table.from_arrays(arrays, schema=schema_of(features))
-
-
-def _state(view: View, late_views: Sequence[View], late: Any) -> tuple[Array, Array]:
-    recency, order_days = view.since_last(ORDER_DAYS), view.days(ORDER_DAYS)
-    for cutoff, late_view in enumerate(late_views):
-        recency[late, cutoff] = late_view.since_last(ORDER_DAYS)[:, 0]
-        order_days[late, cutoff] = late_view.days(ORDER_DAYS)[:, 0]
-    return recency, order_days

@@ -1,0 +1,48 @@
+"""Every declared feature against the slow oracle, over random worlds with late bookings, months and days as periods."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+import tests.features.twins  # noqa: F401  # registers the plain twins
+from features.catalog import FEATURES, facts_of
+from features.declaration import AsOf
+from features.periods import Duration
+from tests.features.oracle import TWINS, Known, OracleView
+from tests.features.worlds import LABEL, MONTH, matrix, world
+
+DAY = Duration(1, "day")
+CASES = [
+    (MONTH, [date(2024, 3, 15), date(2024, 1, 15), date(2023, 8, 15)]),
+    (MONTH, [date(2024, 3, 31), date(2024, 2, 29)]),  # they share no edges
+    (Duration(2, "month"), [date(2024, 4, 1)]),
+    (Duration(30, "day"), [date(2024, 3, 15), date(2024, 2, 14)]),
+    (Duration(7, "day"), [date(2024, 1, 3)]),
+]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("period", "cutoffs"), CASES, ids=lambda value: str(value) if isinstance(value, Duration) else ""
+)
+def test_every_feature_agrees_with_the_oracle(tmp_path, seed, period, cutoffs):
+    tables = world(seed)
+    frame = matrix(tmp_path / "world", tables, cutoffs, period=period)
+    assert {feature.name for feature in FEATURES} <= set(frame.columns)
+    for as_of, rows in frame.groupby("as_of"):
+        known = Known(tables, as_of, period, LABEL)
+        views = {account: OracleView(known, account) for account in rows["account_id"]}
+        for feature in FEATURES:
+            with np.errstate(all="ignore"):
+                expected = [feature.formula(views[account]).item() for account in rows["account_id"]]
+            np.testing.assert_allclose(
+                rows[feature.name], expected, rtol=1e-9, atol=1e-9, err_msg=f"{feature.name} at {as_of}"
+            )
+
+
+def test_every_fact_that_is_no_sum_has_a_plain_twin():
+    facts = {fact.name for feature in FEATURES for fact in facts_of(feature) if isinstance(fact, AsOf)}
+    assert facts == set(TWINS)
