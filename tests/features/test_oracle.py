@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from features.catalog import FEATURES, facts_of
 from features.declaration import AsOf
 from features.periods import Duration
 from tests.features.oracle import TWINS, Known, OracleView
-from tests.features.worlds import LABEL, MONTH, matrix, world
+from tests.features.worlds import LABEL, MONTH, World, matrix, world
 
 DAY = Duration(1, "day")
 CASES = [
@@ -25,12 +26,20 @@ CASES = [
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(
-    ("period", "cutoffs"), CASES, ids=lambda value: str(value) if isinstance(value, Duration) else ""
-)
+@pytest.mark.parametrize(("period", "cutoffs"), CASES, ids=[f"{period} {cutoffs[0]}" for period, cutoffs in CASES])
 def test_every_feature_agrees_with_the_oracle(tmp_path, seed, period, cutoffs):
-    tables = world(seed)
-    frame = matrix(tmp_path / "world", tables, cutoffs, period=period)
+    compare(tmp_path / "world", world(seed), cutoffs, period)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_feature_agrees_with_the_oracle_where_all_days_are_edges(tmp_path, seed):
+    as_of = date(2024, 3, 15)
+    edges = [MONTH.before(as_of, back) for back in range(-2, 16)]
+    compare(tmp_path / "world", world(seed, edges), [as_of, MONTH.before(as_of)], MONTH)
+
+
+def compare(folder: Path, tables: World, cutoffs: list[date], period: Duration) -> None:
+    frame = matrix(folder, tables, cutoffs, period=period)
     assert {feature.name for feature in FEATURES} <= set(frame.columns)
     for as_of, rows in frame.groupby("as_of"):
         known = Known(tables, as_of, period, LABEL)

@@ -40,9 +40,25 @@ ARROW = {
 World = dict[str, list[dict[str, Any]]]
 
 
-def world(seed: int) -> World:
-    """Random rows: events between FIRST and DAYS later, later columns after them or empty, a third booked late."""
-    rng = np.random.default_rng(seed)
+class Draw(np.random.Generator):
+    """Random numbers, and days: any days, or with `edges` only these and the days before them."""
+
+    def __init__(self, seed: int, edges: Sequence[date] = ()) -> None:
+        super().__init__(np.random.PCG64(seed))
+        self.edges = [edge - timedelta(step) for edge in edges for step in (0, 1)]
+
+    def day(self, first: date, most: int) -> date:
+        """A day from `first` to `most` days later; with edges one of them not before `first`, if there is one."""
+        later = [edge for edge in self.edges if edge >= first]
+        return later[int(self.integers(0, len(later)))] if later else first + timedelta(int(self.integers(0, most)))
+
+
+def world(seed: int, edges: Sequence[date] = ()) -> World:
+    """Random rows: events between FIRST and DAYS later, later columns after them or empty, a third booked late.
+
+    With `edges` every day is one of them or the day before.
+    """
+    rng = Draw(seed, edges)
     tables: World = {}
     for name, table in TABLES.items():
         if name == "accounts":
@@ -70,9 +86,9 @@ def world(seed: int) -> World:
     return tables
 
 
-def _row(name: str, number: int, owner: str | None, rng: np.random.Generator) -> dict[str, Any]:
+def _row(name: str, number: int, owner: str | None, rng: Draw) -> dict[str, Any]:
     table = TABLES[name]
-    event = FIRST + timedelta(int(rng.integers(0, DAYS)))
+    event = rng.day(FIRST, DAYS)
     if name in ("accounts", "managers", "products"):
         event = FIRST - timedelta(int(rng.integers(-200, 900)))
     row: dict[str, Any] = {}
@@ -85,20 +101,20 @@ def _is_date(column: Column) -> bool:
     return column.kind in ("date", "time")
 
 
-def _value(name: str, column: Column, number: int, owner: str | None, event: date, rng: np.random.Generator) -> Any:
+def _value(name: str, column: Column, number: int, owner: str | None, event: date, rng: Draw) -> Any:
     table = TABLES[name]
     if column.name == "recorded_at":
-        late = int(rng.integers(0, 90)) if rng.random() < 0.33 else 0
-        return None if rng.random() < 0.3 else _moment(event + timedelta(late), rng)
+        recorded = rng.day(event, 90) if rng.random() < 0.33 else event
+        return None if rng.random() < 0.3 else _moment(recorded, rng)
     if column.name == "account_id":
         return owner if column.required or rng.random() < 0.6 else None
     if _is_date(column):
         if column.name == table.event:
             day: date | None = event if not column.nullable or rng.random() < 0.9 else None
         elif column.planned:
-            day = event + timedelta(int(rng.integers(0, 60)))
+            day = rng.day(event, 60)
         else:
-            day = event + timedelta(int(rng.integers(0, 120))) if rng.random() < 0.65 else None
+            day = rng.day(event, 120) if rng.random() < 0.65 else None
         return day if day is None or column.kind == "date" else _moment(day, rng)
     if column.allowed:
         return str(rng.choice(column.allowed)) if not column.nullable or rng.random() < 0.95 else None
@@ -124,8 +140,8 @@ def _value(name: str, column: Column, number: int, owner: str | None, event: dat
     return str(rng.choice(["x", "y"]))
 
 
-def _moment(day: date, rng: np.random.Generator) -> datetime:
-    return datetime(day.year, day.month, day.day) + timedelta(hours=int(rng.integers(0, 24)))
+def _moment(day: date, rng: Draw) -> datetime:
+    return datetime(day.year, day.month, day.day) + timedelta(hours=int(rng.integers(0, 24)) * (not rng.edges))
 
 
 def day_of(value: Any) -> date | None:
@@ -158,6 +174,55 @@ def known(tables: World, as_of: date) -> World:
             if known_day(name, row) < as_of
         ]
     return result
+
+
+def mutate_future(tables: World, as_of: date, seed: int) -> World:
+    """The tables with everything changed that was not known at as_of, and with rows added that became known later."""
+    rng = Draw(seed)
+    result: World = {}
+    for name, rows in tables.items():
+        declared = TABLES[name]
+        later = [column for column in declared.columns if column.known_on]
+        result[name] = []
+        for number, row in enumerate(rows):
+            if known_day(name, row) >= as_of:
+                if rng.random() < 0.5:
+                    continue  # deleted; else told differently
+                fresh = _fresh(name, row, as_of, rng)
+                result[name].append(fresh if known_day(name, fresh) >= as_of else row)
+                continue
+            changed = dict(row)
+            for column in later:
+                if column.name != column.known_on:
+                    continue
+                day = day_of(row[column.name])
+                if day is not None and day < as_of:
+                    continue
+                new = as_of + timedelta(int(rng.integers(0, 150))) if rng.random() < 0.6 else None
+                changed[column.name] = new if new is None or column.kind == "date" else _moment(new, rng)
+                for other in later:
+                    if other.known_on == column.name and other.name != column.name:
+                        changed[other.name] = _value(name, other, number, row.get("account_id"), as_of, rng)
+            result[name].append(changed)
+        for number in range(4):  # happened long ago or still to come, booked only now
+            template = rows[int(rng.integers(0, len(rows)))]
+            fresh = _fresh(name, template, as_of, rng, f"new-{number}")
+            if known_day(name, fresh) >= as_of and declared.name not in ("accounts", "managers", "products"):
+                result[name].append(fresh)
+    return result
+
+
+def _fresh(name: str, row: dict[str, Any], as_of: date, rng: Draw, key: str = "") -> dict[str, Any]:
+    """A row of the same owner with other values, and with an event at any time, booked at as_of or later."""
+    fresh = _row(name, 0, row.get("account_id"), rng)
+    for part in TABLES[name].key:
+        fresh[part] = row[part] if not key or not isinstance(row[part], str) else f"{row[part]}{key}"
+    for part in ("account_id", "manager_id"):
+        if part in fresh:
+            fresh[part] = row[part]
+    recorded = as_of + timedelta(int(rng.integers(0, 60)))
+    fresh["recorded_at"] = datetime(recorded.year, recorded.month, recorded.day)
+    return fresh
 
 
 def write(folder: Path, tables: World) -> None:
