@@ -5,14 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from features import managers, orders, rebates
+from features import (
+    attention,
+    complaints,
+    deliveries,
+    endings,
+    managers,
+    orders,
+    payments,
+    product,
+    rebates,
+    rivals,
+    turbulence,
+)
 from features.declaration import Fact, Feature
 from features.fold import columns_of
 from features.windows import Recorder
 
-FEATURES: tuple[Feature, ...] = tuple(
-    feature for theme in (orders.theme, rebates.theme, managers.theme) for feature in theme.features
+THEMES = tuple(
+    module.theme
+    for module in (
+        *(orders, rebates, managers, attention, deliveries, complaints),
+        *(payments, product, rivals, turbulence, endings),
+    )
 )
+FEATURES: tuple[Feature, ...] = tuple(feature for theme in THEMES for feature in theme.features)
 
 
 @cache

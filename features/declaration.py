@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 Expression = Any  # an Ibis column or table: Ibis builds its classes so that static types say little
 Direction = Literal["rises", "falls", "none"]
-Unit = Literal["days", "money", "pieces", "share", "ratio", "orders", "products", "periods", "rebates", "managers"]
+Unit = Literal[
+    "days", "money", "pieces", "share", "ratio", "orders", "products", "periods", "rebates", "managers", "contacts",
+    "deliveries", "complaints", "invoices", "events", "signals", "requests",
+]  # fmt: skip
+Relation = Literal["ratio", "difference"]
+Peers = Literal["", "all", "tier", "largest"]
 
 WINDOWS = (1, 3, 6, 12)
 
@@ -116,7 +121,8 @@ class Feature:
 
     `reason`: a code of `reasons.yaml` it is evidence for, or `symptom` (the loss under way) or `context`.
     `direction`: how it moves when it harms. `low`, `high`: bounds of a sound value. `sentence`: how a report shows it,
-    with `{value}` and other features by name in braces.
+    with `{value}` and other features by name in braces. With `peers` the formula's value is then set against the median
+    of the eligible accounts of that group at the same cut-off (`features/peers.py`), by `relation`.
     """
 
     name: str
@@ -131,6 +137,8 @@ class Feature:
     low: float | None
     high: float | None
     empty: str
+    peers: Peers = ""
+    relation: Relation = "ratio"
 
 
 @dataclass
@@ -151,6 +159,8 @@ class Theme:
         low: float | None = None,
         high: float | None = None,
         empty: str = "0",
+        peers: Peers = "",
+        relation: Relation = "ratio",
     ) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
         """Declare the function below as a feature, or as one for each of `windows` (in periods), suffix `_<w>`.
 
@@ -178,6 +188,8 @@ class Theme:
                         low=low,
                         high=high,
                         empty=empty,
+                        peers=peers,
+                        relation=relation,
                     )
                 )
             return function

@@ -110,7 +110,8 @@ def day_number(day: date) -> int:
 class Known:
     """The tables as they were known at each cut-off: what `AsOf` facts are worked out from."""
 
-    def __init__(self, tables: Mapping[str, Expression], cutoffs: Expression, calendar: Expression) -> None:
+    def __init__(self, tables: Mapping[str, Expression], cutoffs: Expression, calendar: Expression, year: int) -> None:
+        self._year = year  # periods in a year
         self._tables = tables
         self._cutoffs = cutoffs
         self._calendar = calendar
@@ -142,6 +143,25 @@ class Known:
         """(account_id, region) of the accounts that have one."""
         accounts = self._tables["accounts"]
         return accounts.filter(accounts.region.notnull()).select("account_id", "region")
+
+    def bought_within_year(self, column: str) -> Expression:
+        """(account_id, cutoff, column): the different values of a column of orders in the year before each cut-off."""
+        orders = self._tables["orders"]
+        orders = orders.filter(~orders.is_return & orders[column].notnull())
+        periods = (
+            orders.mutate(day_=orders.ordered_at.cast("date"), known_=known_at(orders, TABLES["orders"]))
+            .join(self._calendar.select(day_="day", event_period="period"), "day_")
+            .join(self._calendar.select(known_="day", known_period="period"), "known_")
+            .select("account_id", column, "event_period", "known_period")
+            .distinct()
+        )
+        first = self._cutoffs.edge - self._year
+        recent = [
+            periods.known_period < self._cutoffs.edge,
+            periods.event_period < self._cutoffs.edge,
+            periods.event_period >= first,
+        ]
+        return periods.join(self._cutoffs, recent).select("account_id", column, "cutoff").distinct()
 
     def last_orders(self) -> Expression:
         """(account_id, cutoff, last_on): the last day with an order known before each cut-off."""
@@ -213,7 +233,7 @@ class Fold:
             )
         self._calendar = self._store("calendar", self._calendar_table())
         self._cutoff_table = self._store("cutoffs", self._cutoff_rows())
-        self._known = Known(tables, self._cutoff_table, self._calendar)
+        self._known = Known(tables, self._cutoff_table, self._calendar, self.grid.year)
         orders = tables["orders"].select("account_id").distinct()
         self._codes = self._store("codes", orders.mutate(code=ibis.row_number().over(order_by="account_id")))
         self.accounts: list[str] = self._codes.order_by("code").account_id.to_pyarrow().to_pylist()

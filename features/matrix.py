@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,12 @@ from tqdm import tqdm
 from features.catalog import available, facts_of
 from features.declaration import Array, Expression, Feature
 from features.fold import Cutoffs, Fold, day_number
-from features.orders import ORDER_DAYS
+from features.orders import AMOUNT, ORDER_DAYS
+from features.peers import against, medians, peered
 from features.periods import Duration, Label, grids
 from features.windows import View
 
+YEAR_AMOUNT = "_year_amount"  # travels with the parts until peers are known
 KEYS = ("account_id", "as_of", "label", "lapsed")
 THREADS = 2  # NumPy lets go of the interpreter's lock; more blocks at a time would only need more memory
 
@@ -63,7 +66,7 @@ def build(
     """
     chosen = features_of(tables) if features is None else tuple(features)
     facts = {fact.name: fact for feature in chosen for fact in facts_of(feature)}
-    facts[ORDER_DAYS.name] = ORDER_DAYS
+    facts |= {fact.name: fact for fact in (ORDER_DAYS, AMOUNT)}  # for eligibility, and for the tiers of peers
     for group in grids(list(cutoffs), plan.period):
         fold = Fold(connection, tables, facts.values(), Cutoffs(group, plan.period, plan.label))
         labels = fold.late_label_days()
@@ -75,9 +78,61 @@ def build(
             )
 
         with ThreadPoolExecutor(THREADS) as pool, tqdm(total=len(starts), desc="blocks", disable=None) as bar:
-            for table in pool.map(part, starts):
-                bar.update()
-                yield table
+            parts = _counted(pool.map(part, starts), bar)
+            yield from _against_peers(parts, chosen) if peered(chosen) else parts
+
+
+def _counted(parts: Iterable[pa.Table], bar: Any) -> Iterator[pa.Table]:
+    for part in parts:
+        bar.update()
+        yield part
+
+
+def _against_peers(parts: Iterable[pa.Table], features: Sequence[Feature]) -> Iterator[pa.Table]:
+    """Set the features that look at peers against the medians of all accounts, which are known only after all blocks.
+
+    The parts wait on disk meanwhile; of a column, one cut-off at a time is held in memory.
+    """
+    names = [feature.name for feature in peered(features)]
+    schema = schema_of(features).append(pa.field(YEAR_AMOUNT, pa.float64()))
+    with TemporaryDirectory(prefix="holdfast-peers-") as folder:
+        path = str(Path(folder) / "parts.arrow")
+        with pa.ipc.new_file(path, schema) as writer:
+            for part in parts:
+                for batch in part.combine_chunks().to_batches():
+                    writer.write_batch(batch)
+        with pa.memory_map(path) as source:
+            reader = pa.ipc.open_file(source)
+            waiting = [pa.Table.from_batches([reader.get_batch(n)]) for n in range(reader.num_record_batches)]
+        spans = [_spans(part) for part in waiting]
+        known = {}
+        for day in sorted({day for span in spans for day in span}):
+            rows = [part.slice(*span[day]) for part, span in zip(waiting, spans, strict=True) if day in span]
+            columns = {name: np.concatenate([_numbers(row, name) for row in rows]) for name in (*names, YEAR_AMOUNT)}
+            known[day] = medians(columns.pop(YEAR_AMOUNT), columns)
+        for part, span in zip(waiting, spans, strict=True):
+            amount = _numbers(part, YEAR_AMOUNT)
+            for feature in peered(features):
+                own = _numbers(part, feature.name)
+                values = [
+                    against(feature, own[start : start + count], amount[start : start + count], known[day])
+                    for day, (start, count) in span.items()
+                ]
+                place = part.schema.get_field_index(feature.name)
+                part = part.set_column(place, schema.field(feature.name), pa.array(np.concatenate(values)))
+            yield part.drop_columns([YEAR_AMOUNT])
+
+
+def _spans(part: pa.Table) -> dict[date, tuple[int, int]]:
+    """First row and number of rows of each cut-off, in order."""
+    days = part["as_of"].to_numpy()
+    starts = np.flatnonzero(np.r_[True, days[1:] != days[:-1]])
+    counts = np.diff(np.r_[starts, len(days)])
+    return {days[start].astype(object): (int(start), int(count)) for start, count in zip(starts, counts, strict=True)}
+
+
+def _numbers(part: pa.Table, name: str) -> Array:
+    return np.asarray(part[name].to_numpy(), dtype=np.float64)
 
 
 def write(parts: Iterator[pa.Table], folder: Path) -> int:
@@ -137,4 +192,8 @@ def _block(
         pa.array((recency > silent).T[columns_first]),
     ]
     arrays += [pa.array(values(feature).T[columns_first]) for feature in features]
-    return pa.Table.from_arrays(arrays, schema=schema_of(features))
+    schema = schema_of(features)
+    if peered(features):
+        arrays.append(pa.array(view.total(AMOUNT, 12).T[columns_first]))
+        schema = schema.append(pa.field(YEAR_AMOUNT, pa.float64()))
+    return pa.Table.from_arrays(arrays, schema=schema)

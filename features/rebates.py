@@ -42,10 +42,20 @@ DELAY = Additive(
     value=lambda t: ibis.greatest(t.paid_on.delta(t.due_on, unit="day"), 0),
 )
 
+TERMS_DUE = Additive(
+    "terms_due", "rebates", "due_on", value=lambda t: t.promised_amount, where=lambda t: t.kind == "term"
+)
+TERMS_GRANTED = Additive(
+    "terms_granted",
+    "rebates",
+    "paid_on",
+    value=lambda t: ibis.least(t.promised_amount, t.paid_amount),
+    where=lambda t: (t.kind == "term") & (t.paid_amount.notnull()),
+)
+
 
 def _oldest_overdue(known: Known) -> Expression:
-    rows = known.rows("rebates")
-    rows = rows.filter((rows.due_on < rows.as_of) & rows.paid_on.isnull())
+    rows = known.open_rows("rebates", "due_on", "paid_on")
     return rows.group_by(["account_id", "cutoff"]).agg(value=rows.as_of.delta(rows.due_on, unit="day").max())
 
 
@@ -144,6 +154,21 @@ def rebates_paid_late_share(v: View, w: int) -> Array:
 def rebates_paid_short_share(v: View) -> Array:
     """Money missing in rebates paid in the last 12 periods, as a share of what was promised in them."""
     return ratio(v.total(PAID_SHORT, 12), v.total(PAID_PROMISED, 12))
+
+
+@theme.feature(
+    unit="share",
+    reason=_REASON,
+    direction="rises",
+    low=0,
+    high=1,
+    sentence="{value} of the terms promised to it were not granted.",
+    empty="no value",
+)
+def terms_withheld_share(v: View) -> Array:
+    """Promised terms that fell due so far and were not granted, as a share of them."""
+    due = v.total(TERMS_DUE)
+    return ratio(np.maximum(due - v.total(TERMS_GRANTED), 0), due)
 
 
 @theme.feature(

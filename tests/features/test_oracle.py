@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 import tests.features.twins  # noqa: F401  # registers the plain twins
 from features.catalog import FEATURES, facts_of
-from features.declaration import AsOf
+from features.declaration import AsOf, Feature
+from features.orders import AMOUNT
 from features.periods import Duration
 from tests.features.oracle import TWINS, Known, OracleView
 from tests.features.worlds import LABEL, MONTH, World, matrix, world
@@ -46,10 +48,29 @@ def compare(folder: Path, tables: World, cutoffs: list[date], period: Duration) 
         views = {account: OracleView(known, account) for account in rows["account_id"]}
         for feature in FEATURES:
             with np.errstate(all="ignore"):
-                expected = [feature.formula(views[account]).item() for account in rows["account_id"]]
+                expected = [np.broadcast_to(feature.formula(views[name]), (1, 1)).item() for name in views]
+            if feature.peers:
+                year = [views[name].total(AMOUNT, 12).item() for name in views]
+                expected = against_peers(feature, expected, year)
             np.testing.assert_allclose(
                 rows[feature.name], expected, rtol=1e-9, atol=1e-9, err_msg=f"{feature.name} at {as_of}"
             )
+
+
+def against_peers(feature: Feature, own: list[float], amount: list[float]) -> list[float]:
+    """Each value against the median of its peers, one account at a time."""
+    limits = [np.quantile(amount, share) for share in (0.2, 0.4, 0.6, 0.8)]
+    tiers = [sum(value >= limit for limit in limits) for value in amount]
+    result = []
+    for value, tier in zip(own, tiers, strict=True):
+        wanted = {"all": range(5), "largest": [4], "tier": [tier]}[feature.peers]
+        group = [v for v, t in zip(own, tiers, strict=True) if t in wanted and not np.isnan(v)]
+        median = statistics.median(group) if group else np.nan
+        if feature.relation == "difference":
+            result.append(value - median)
+        else:
+            result.append((value - median) / (value + median) if value + median > 0 else np.nan)
+    return result
 
 
 def test_every_fact_that_is_no_sum_has_a_plain_twin():

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import date
 
+from features.periods import periods_in_year
 from tests.features.oracle import Known, twin
+from tests.features.worlds import day_of
 
 FAR = date(9999, 12, 31)
 
@@ -82,3 +84,69 @@ def others_gone(known: Known) -> dict[str, float]:
             if bought:
                 result[account] = max(result.get(account, 0.0), len(gone) / len(bought))
     return result
+
+
+@twin("complaints_oldest_open")
+def complaints_oldest_open(known: Known) -> dict[str, float]:
+    return {
+        account: max(ages)
+        for account, rows in known.by_account("complaints").items()
+        if (ages := [known.since(r["opened_at"]) for r in rows if r["resolved_at"] is None and r["kind"] != "quality"])
+    }
+
+
+@twin("oldest_request")
+def oldest_request(known: Known) -> dict[str, float]:
+    return {
+        account: max(ages)
+        for account, rows in known.by_account("product_requests").items()
+        if (ages := [known.since(row["requested_on"]) for row in rows if row["granted_on"] is None])
+    }
+
+
+@twin("region_signals")
+def region_signals(known: Known) -> dict[str, float]:
+    result: dict[str, float] = {}
+    for row in known.tables["competitor_signals"]:
+        if row["account_id"] is None and row["region"] is not None and known.since(row["seen_on"]) <= 183:
+            result[row["region"]] = result.get(row["region"], 0) + 1
+    return result
+
+
+def _events(known: Known, scope: str, running: bool) -> dict[str | None, float]:
+    """Severity by scope_id (None for the company) of events that run, or that began in the last 183 days."""
+    result: dict[str | None, float] = {}
+    for row in known.tables["events"]:
+        if row["scope"] != scope:
+            continue
+        if row["ended_on"] is None if running else known.since(row["started_on"]) <= 183:
+            key = None if scope == "company" else row["scope_id"]
+            result[key] = result.get(key, 0) + (1 if row["severity"] is None else row["severity"])
+    return result
+
+
+twin("events_company_running")(lambda known: _events(known, "company", True))
+twin("events_company_recent")(lambda known: _events(known, "company", False))
+twin("events_region_running")(lambda known: _events(known, "region", True))
+twin("events_region_recent")(lambda known: _events(known, "region", False))
+twin("events_account_recent")(lambda known: _events(known, "account", False))
+
+
+@twin("events_line_recent")
+def events_line_recent(known: Known) -> dict[str, float]:
+    severity = _events(known, "product_line", False)
+    start = known.period.before(known.as_of, periods_in_year(known.period))
+    bought: dict[str, set[str]] = defaultdict(set)
+    for row in known.tables["orders"]:
+        day = day_of(row["ordered_at"])
+        if not row["is_return"] and day is not None and day >= start and row["product_line"] in severity:
+            bought[row["account_id"]].add(row["product_line"])
+    return {account: sum(severity[line] for line in lines) for account, lines in bought.items()}
+
+
+def _since(known: Known, column: str) -> dict[str, float]:
+    return {r["account_id"]: known.since(r[column]) for r in known.tables["accounts"] if r[column] is not None}
+
+
+twin("since_closed_on")(lambda known: _since(known, "closed_on"))
+twin("since_owner_changed_on")(lambda known: _since(known, "owner_changed_on"))

@@ -1,0 +1,54 @@
+"""The account closed, moved or changed hands: nobody's fault (004)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.declaration import Array, AsOf, Expression, Theme
+from features.fold import Known
+from features.windows import View
+
+theme = Theme("endings")
+
+_REASON = "natural_end"
+RECENT_DAYS = 365
+
+
+def _since(column: str) -> AsOf:
+    def rows(known: Known) -> Expression:
+        accounts = known.rows("accounts")
+        accounts = accounts.filter(accounts[column].notnull())
+        return accounts.select("account_id", "cutoff", value=accounts.as_of.delta(accounts[column], unit="day"))
+
+    return AsOf(f"since_{column}", "accounts", rows, columns=("account_id", column))
+
+
+CLOSED = _since("closed_on")
+OWNER_CHANGED = _since("owner_changed_on")
+
+
+@theme.feature(
+    unit="days",
+    reason=_REASON,
+    direction="rises",
+    low=0,
+    sentence="It closed or moved {value} ago.",
+)
+def account_closed(v: View) -> Array:
+    """Days since the account closed or moved; 0 where it is open."""
+    return np.nan_to_num(v.as_of(CLOSED), nan=0.0)
+
+
+@theme.feature(
+    unit="days",
+    reason=_REASON,
+    direction="falls",
+    low=0,
+    high=RECENT_DAYS,
+    sentence="Its owner changed {value} ago.",
+    empty="no value",
+)
+def owner_changed_since(v: View) -> Array:
+    """Days since its owner changed, within 365 days."""
+    since = v.as_of(OWNER_CHANGED)
+    return np.where(since <= RECENT_DAYS, since, np.nan)
