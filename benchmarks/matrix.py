@@ -1,5 +1,7 @@
 """How long the feature matrix takes, against the least that any engine could do and against a plain pandas loop.
 
+First with orders alone, then with deliveries, contacts, complaints and rebates beside them.
+
 Run `make bench`. Everything is measured in one process run on generated order lines, so that ratios hold on a machine
 shared with others; each engine figure is the best of three, the pandas loop is run once.
 """
@@ -12,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 
@@ -29,6 +31,29 @@ FIRST = date(2022, 1, 1)
 CUTOFFS = rolling_cutoffs(date(2022, 10, 15), date(2024, 9, 15), Duration(1, "month"))
 PLAN = Plan(Duration(1, "month"), Label(Duration(3, "month"), Duration(12, "month")))
 WINDOWS = (1, 3, 6, 12)
+# table -> order lines for each of its rows, and its columns besides key and account
+CARE = {
+    "deliveries": (
+        5,
+        "day AS promised_on, day + CASE WHEN i % 8 = 0 THEN after // 3 ELSE after // 20 - 1 END AS delivered_on, 20::DECIMAL(18, 4) AS ordered_quantity, "
+        "(20 - i % 30 // 25)::DECIMAL(18, 4) AS delivered_quantity, i % 40 = 0 AS stock_out",
+    ),
+    "contacts": (
+        10,
+        "day::TIMESTAMP AS contacted_at, ['visit', 'call', 'mail'][i % 3 + 1] AS kind, i % 4 = 0 AS inbound, "
+        "CASE WHEN i % 8 = 0 THEN (day + after)::TIMESTAMP END AS replied_at",
+    ),
+    "complaints": (
+        33,
+        "day::TIMESTAMP AS opened_at, CASE WHEN i % 9 > 0 THEN (day + after)::TIMESTAMP END AS resolved_at, "
+        "['quality', 'service', 'logistics', 'billing'][i % 4 + 1] AS kind, (i % 5 + 1)::BIGINT AS severity",
+    ),
+    "rebates": (
+        33,
+        "['rebate', 'reward', 'term'][i % 3 + 1] AS kind, day AS promised_on, 100::DECIMAL(18, 4) AS promised_amount, "
+        "day + 30 AS due_on, CASE WHEN i % 9 > 0 THEN day + after END AS paid_on, 90::DECIMAL(18, 4) AS paid_amount",
+    ),
+}
 
 
 def main() -> None:
@@ -37,6 +62,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=10_000_000, help="order lines")
     parser.add_argument("--accounts", type=int, default=20_000)
     parser.add_argument("--memory", default="4GB", help="DuckDB's memory limit")
+    parser.add_argument("--without-loop", action="store_true", help="leave out the pandas loop, which takes longest")
     parser.add_argument("--only-matrix", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.only_matrix:
@@ -47,18 +73,12 @@ def main() -> None:
         print(f"{given.lines:,} order lines, {given.accounts:,} accounts, {len(CUTOFFS)} cut-offs")
         generate(folder / "large", given.lines, given.accounts)
         read = _best(lambda: _query(folder / "large", "SELECT sum(amount::DOUBLE), max(account_id), max(ordered_at)"))
-        group = _best(
-            lambda: _query(
-                folder / "large",
-                "SELECT account_id, date_trunc('month', ordered_at) AS month, count(*), sum(amount::DOUBLE)",
-                "GROUP BY ALL",
-            )
-        )
+        group = _best(lambda: _group_by(folder / "large", "orders"))
         matrix = _best(lambda: _matrix(folder / "large", given.memory))
-        loop = _timed(lambda: pandas_loop(folder / "large" / "orders.parquet"))
         generate(folder / "small", given.lines // 10, given.accounts)
         small = _best(lambda: _matrix(folder / "small", given.memory))
         peak = _peak(folder / "large", given.memory)
+        loop = 0.0 if given.without_loop else _timed(lambda: pandas_loop(folder / "large" / "orders.parquet"))
         columns = len(_features(folder / "large", given.memory))
         rows = [
             ("reading the columns once", read, ""),
@@ -71,9 +91,27 @@ def main() -> None:
             ),
             ("a pandas loop over cut-offs, a third of the features", loop, f"{loop / matrix:.1f} x the matrix"),
         ]
-        for what, seconds, ratio in rows:
-            print(f"{what:55s}{seconds:8.2f} s   {ratio}")
+        _print(rows)
         print(f"peak memory of building the matrix: {peak:.2f} GB with DuckDB limited to {given.memory}")
+
+        generate_care(folder / "large", given.lines, given.accounts)
+        groups = [_best(lambda name=name: _group_by(folder / "large", name)) for name in ("orders", *CARE)]
+        matrix = _best(lambda: _matrix(folder / "large", given.memory))
+        peak = _peak(folder / "large", given.memory)
+        columns = len(_features(folder / "large", given.memory))
+        print("\n" + ", ".join(f"{given.lines // share:,} {name}" for name, (share, _) in CARE.items()))
+        _print(
+            [
+                ("the sum of one GROUP BY account, month a table", sum(groups), "1.0 x"),
+                (f"the whole matrix, {columns} features", matrix, f"{matrix / sum(groups):.1f} x"),
+            ]
+        )
+        print(f"peak memory of building the matrix: {peak:.2f} GB with DuckDB limited to {given.memory}")
+
+
+def _print(rows: Iterable[tuple[str, float, str]]) -> None:
+    for what, seconds, ratio in rows:
+        print(f"{what:55s}{seconds:8.2f} s   {ratio}")
 
 
 def generate(folder: Path, lines: int, accounts: int) -> None:
@@ -88,6 +126,18 @@ def generate(folder: Path, lines: int, accounts: int) -> None:
             ((hash(i + 2) % 24000 + 100) / 100.0)::DECIMAL(18, 4) AS amount, hash(i + 3) % 50 = 0 AS is_return
         FROM range({lines}) AS t(i)) TO '{folder / "orders.parquet"}' (FORMAT PARQUET)"""
     )
+
+
+def generate_care(folder: Path, lines: int, accounts: int) -> None:
+    """The tables of `CARE` beside the orders, as `ingest` would write them."""
+    for name, (share, columns) in CARE.items():
+        duckdb.connect().execute(
+            f"""COPY (
+            SELECT '{name}' || i AS {name.removesuffix("s").removesuffix("ie")}_id,
+                'A' || lpad((hash(i + 11) % {accounts})::VARCHAR, 6, '0') AS account_id, {columns}
+            FROM (SELECT i, DATE '{FIRST}' + (hash(i + 13) % 1080)::INT AS day, (hash(i + 17) % 60)::INT AS after
+                FROM range({lines // share}) AS t(i))) TO '{folder / name}.parquet' (FORMAT PARQUET)"""
+        )
 
 
 def pandas_loop(path: Path) -> pd.DataFrame:
@@ -129,9 +179,21 @@ def _features(folder: Path, memory: str) -> tuple[object, ...]:
     return features_of(open_tables(connection, folder))
 
 
-def _query(folder: Path, select: str, rest: str = "") -> None:
+def _group_by(folder: Path, name: str) -> None:
+    at, value = {
+        "orders": ("ordered_at", "amount"),
+        "deliveries": ("promised_on", "ordered_quantity"),
+        "contacts": ("contacted_at", "1"),
+        "complaints": ("opened_at", "severity"),
+        "rebates": ("due_on", "promised_amount"),
+    }[name]
+    select = f"SELECT account_id, date_trunc('month', {at}) AS month, count(*), sum({value}::DOUBLE)"
+    _query(folder, select, "GROUP BY ALL", name)
+
+
+def _query(folder: Path, select: str, rest: str = "", name: str = "orders") -> None:
     connection = duckdb.connect()
-    connection.execute(f"CREATE TEMP TABLE answer AS {select} FROM '{folder / 'orders.parquet'}' {rest}")
+    connection.execute(f"CREATE TEMP TABLE answer AS {select} FROM '{folder / name}.parquet' {rest}")
 
 
 def _timed(work: Callable[[], object]) -> float:

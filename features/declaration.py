@@ -111,8 +111,19 @@ class AsOf:
     by: Literal["account", "region", "company"] = "account"
 
 
+@dataclass(frozen=True)
+class Reach:
+    """How far back the data of `table` reach."""
+
+    table: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.table}_reach"
+
+
 Folded = Additive | Days | Latest  # added up by account and period
-Fact = Folded | Distinct | ItemValue | Shared | AsOf
+Fact = Folded | Distinct | ItemValue | Shared | AsOf | Reach
 
 
 @dataclass(frozen=True)

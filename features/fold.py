@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +22,19 @@ import numpy.typing as npt
 import pyarrow as pa
 from ibis.expr import operations as ops
 
-from features.declaration import Additive, AsOf, Days, Distinct, Expression, Fact, Folded, ItemValue, Latest, Shared
+from features.declaration import (
+    Additive,
+    AsOf,
+    Days,
+    Distinct,
+    Expression,
+    Fact,
+    Folded,
+    ItemValue,
+    Latest,
+    Reach,
+    Shared,
+)
 from features.errors import ConfigurationError
 from features.periods import Duration, Label, edge_index, periods_in_year
 from features.tables import SQL_TYPES, TABLES, Table
@@ -61,6 +74,8 @@ def columns_of(fact: Fact) -> dict[str, set[str]]:
         return columns_of(fact.of) | _region_columns(fact.by)
     if isinstance(fact, ItemValue):
         return columns_of(fact.of) | {fact.table: {fact.of.item, fact.column}}
+    if isinstance(fact, Reach):
+        return {fact.table: {TABLES[fact.table].event}}
     schema = {
         column.name: SQL_TYPES[column.kind].lower().replace("varchar", "string")
         for column in TABLES[fact.table].columns
@@ -222,7 +237,7 @@ class Fold:
     def __init__(self, connection: Any, tables: Mapping[str, Expression], facts: Iterable[Fact], cutoffs: Cutoffs):
         self._connection = connection
         self._reading = Lock()
-        self._facts = list(facts)
+        self._facts = facts = list(facts)
         self._cutoffs = cutoffs
         self._prefix = f"fold_{id(self)}_"
         self._tables = tables
@@ -231,19 +246,27 @@ class Fold:
             raise ConfigurationError(
                 f"featurize.period {cutoffs.period} is longer than {BITS} days. Use 2 months or less."
             )
-        self._calendar = self._store("calendar", self._calendar_table())
-        self._cutoff_table = self._store("cutoffs", self._cutoff_rows())
+        self._connection.create_table(f"{self._prefix}calendar", self._calendar_table(), temp=True)
+        self._connection.create_table(f"{self._prefix}cutoffs", self._cutoff_rows(), temp=True)
+        self._calendar = connection.table(f"{self._prefix}calendar")
+        self._cutoff_table = connection.table(f"{self._prefix}cutoffs")
         self._known = Known(tables, self._cutoff_table, self._calendar, self.grid.year)
-        orders = tables["orders"].select("account_id").distinct()
-        self._codes = self._store("codes", orders.mutate(code=ibis.row_number().over(order_by="account_id")))
-        self.accounts: list[str] = self._codes.order_by("code").account_id.to_pyarrow().to_pylist()
         self._folded: dict[tuple[str, str], tuple[Expression, list[Folded]]] = {}
         self._items: dict[str, tuple[Expression, Expression | None, list[ItemValue]]] = {}
-        self._by_cutoff: dict[str, Expression] = {}
-        self._whole: Panel = Panel(0)  # facts of regions and of the company, the same for every block
-        self._region_of = self._number_regions()
-        self._fold_all()
-        self._first_days = {name: self._first_known(name) for name in self._tables_read()}
+        self._as_of: list[tuple[AsOf, Expression]] = []
+        self._sums: list[tuple[Shared, Expression]] = []
+        # The engine works on one table while the next one's SQL is written: writing takes a third as long as working.
+        with ThreadPoolExecutor(1) as worker:
+            self._worker, self._working = worker, list[Future[Any]]()
+            orders = tables["orders"].select("account_id").distinct()
+            self._codes = self._store("codes", orders.mutate(code=ibis.row_number().over(order_by="account_id")))
+            self._regions, self._region_codes = self._number_regions()
+            self._fold_all()
+            for done in self._working:
+                done.result()
+        self.accounts: list[str] = self._query(self._codes.order_by("code"))["account_id"].to_pylist()
+        self._first_days = {fact.table: self._first_known(fact.table) for fact in facts if isinstance(fact, Reach)}
+        self._whole = self._groups_panel()
 
     def panel(self, low: int, high: int) -> Panel:
         """Facts of accounts low .. high - 1."""
@@ -251,23 +274,25 @@ class Fold:
         panel = Panel(count, first_day=self._first_days)
         panel.additive.update(self._whole.additive)
         panel.as_of.update(self._whole.as_of)
-        if self._region_of is not None:
-            panel.groups[REGION] = self._region_of[low:high]
+        if REGION in self._whole.groups:
+            panel.groups[REGION] = self._whole.groups[REGION][low:high]
         for stored, facts in self._folded.values():
             rows = self._read(stored, low, high)
+            place = _Place(rows, count, periods)
             for fact in facts:
                 if isinstance(fact, Additive):
-                    panel.additive[fact.name] = _cells(rows, _whole(rows[fact.name], fact.name), count, periods)
+                    panel.additive[fact.name] = place.cells(_whole(rows[fact.name], fact.name))
                 elif isinstance(fact, Days):
-                    panel.day_bits[fact.name] = _cells(rows, rows[fact.name].astype(np.int64), count, periods)
+                    panel.day_bits[fact.name] = place.cells(rows[fact.name].astype(np.int64))
                 else:
-                    panel.latest[fact.name] = _latest(rows, rows[fact.name], count, periods)
+                    panel.latest[fact.name] = place.latest(rows[fact.name].astype(np.int64))
         for name, (stored, late, values) in self._items.items():
             panel.items[name] = self._read_items(stored, late, values, low, high)
-        for name, stored in self._by_cutoff.items():
-            rows = self._read(stored, low, high)
-            panel.as_of[name] = np.full((count, len(self.grid.at)), np.nan)
-            panel.as_of[name][rows["code"], rows["cutoff"]] = rows["value"]
+        for as_of, stored in self._as_of:
+            if as_of.by == "account":
+                rows = self._read(stored, low, high)
+                panel.as_of[as_of.name] = found = np.full((count, len(self.grid.at)), np.nan)
+                found[rows["code"], rows["cutoff"]] = rows["value"]
         return panel
 
     def late_label_days(self) -> tuple[Ints, Ints, Ints, Ints]:
@@ -291,16 +316,23 @@ class Fold:
             )
             .group_by(["code", "cutoff"])
             .agg(day=ibis._.day_.min())
-            .to_pyarrow()
         )
+        following = self._query(following)
         days = following["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
-        affected = np.sort(late.code.to_pyarrow().to_numpy())
+        affected = np.sort(self._query(late.select("code"))["code"].to_numpy())
         return affected, following["code"].to_numpy(), following["cutoff"].to_numpy().astype(np.int64), days
 
     # -- building ------------------------------------------------------------------------------------------------
 
-    def _store(self, name: str, what: Any) -> Expression:
-        return self._connection.create_table(self._prefix + name, what, temp=True)
+    def _store(self, name: str, what: Expression) -> Expression:
+        """Have the engine keep the table `what`; it is there once all work is done."""
+        name = self._prefix + name
+        sql = f'CREATE TEMP TABLE "{name}" AS {self._connection.compile(what)}'
+        self._working.append(self._worker.submit(self._connection.raw_sql, sql))
+        return ibis.table(what.schema(), name=name)
+
+    def _query(self, what: Expression) -> pa.Table:
+        return self._connection.to_pyarrow(what)
 
     def _first_day(self) -> date:
         """Earliest day on which a fact can fall."""
@@ -345,22 +377,15 @@ class Fold:
             }
         )
 
-    def _tables_read(self) -> set[str]:
-        return {fact.table for fact in self._facts if not isinstance(fact, Shared)}
-
-    def _number_regions(self) -> Ints | None:
-        """(accounts,) the number of each account's region, -1 where it has none; None where no fact asks for it."""
+    def _number_regions(self) -> tuple[Expression, Expression]:
+        """(region, number) of the regions, and (code, number) of the accounts that have one; nothing if nobody asks."""
         if not any(isinstance(fact, (Shared, AsOf)) and fact.by == REGION for fact in self._facts):
-            return None
+            return None, None
         regions = self._known.regions()
-        names = regions.select(REGION).distinct()
-        self._regions = self._store("regions", names.mutate(number=ibis.row_number().over(order_by=REGION)))
-        rows = self._codes.join(regions, "account_id").join(self._regions, REGION).select("code", "number").to_pyarrow()
-        numbers = np.full(len(self.accounts), -1, dtype=np.int64)
-        numbers[rows["code"].to_numpy()] = rows["number"].to_numpy()
-        self._region_count = int(numbers.max(initial=-1)) + 1
-        self._region_codes = self._store("region_codes", rows)
-        return numbers
+        numbers = regions.select(REGION).distinct().mutate(number=ibis.row_number().over(order_by=REGION))
+        stored = self._store("regions", numbers)
+        codes = self._codes.join(regions, "account_id").join(stored, REGION).select("code", "number")
+        return stored, self._store("region_codes", codes)
 
     def _fold_all(self) -> None:
         groups: dict[tuple[str, str], list[Folded]] = defaultdict(list)
@@ -375,9 +400,9 @@ class Fold:
                 values = [item for item in self._facts if isinstance(item, ItemValue) and item.of == fact]
                 self._items[fact.name] = (*self._fold_items(fact, values), values)
             elif isinstance(fact, AsOf):
-                self._fold_as_of(fact)
+                self._as_of.append((fact, self._store(f"as_of_{fact.name}", self._work_out(fact))))
             elif isinstance(fact, Shared):
-                self._whole.additive[fact.name] = self._sum_up(fact)
+                self._sums.append((fact, self._store(f"sum_{fact.name}", self._sum_up(fact))))
 
     def _coded(self, table: Expression) -> Expression:
         return table.join(self._codes, "account_id").drop("account_id")
@@ -447,41 +472,48 @@ class Fold:
         )
         return numbered.drop(fact.item), self._store(f"late_{fact.name}", late)
 
-    def _fold_as_of(self, fact: AsOf) -> None:
+    def _work_out(self, fact: AsOf) -> Expression:
+        """(code, number or nothing, cutoff, value): of accounts, regions or the company."""
         rows = fact.rows(self._known)
         rows = rows.mutate(value=rows.value.cast("float64"))
         if fact.by == "account":
-            self._by_cutoff[fact.name] = self._store(
-                f"as_of_{fact.name}", self._coded(rows.select("account_id", "cutoff", "value"))
-            )
-            return
-        values = np.full((1 if fact.by == COMPANY else self._region_count, len(self.grid.at)), np.nan)
-        if fact.by == REGION:
-            rows = rows.join(self._regions, REGION).select("number", "cutoff", "value")
-        found = rows.to_pyarrow()
-        if fact.by == REGION:
-            number = found["number"].to_numpy()
-            inside = number < len(values)  # regions without an account that orders
-            values[number[inside], found["cutoff"].to_numpy()[inside]] = found["value"].to_numpy()[inside]
-        else:
-            values[0, found["cutoff"].to_numpy()] = found["value"].to_numpy()
-        self._whole.as_of[fact.name] = values
+            return self._coded(rows.select("account_id", "cutoff", "value"))
+        if fact.by == COMPANY:
+            return rows.select("cutoff", "value", number=ibis.literal(0, "int64"))
+        return rows.join(self._regions, REGION).select("number", "cutoff", "value")
 
-    def _sum_up(self, fact: Shared) -> Cells:
+    def _sum_up(self, fact: Shared) -> Expression:
+        """(code, period, late, total) of regions or of the company."""
         stored, _ = self._folded[fact.of.table, fact.of.at]
         if fact.by == REGION:
-            regions = self._region_codes
-            rows = stored.join(regions, "code").rename(row="number")
+            rows = stored.join(self._region_codes, "code").drop("code").rename(code="number")
         else:
-            rows = stored.mutate(row=ibis.literal(0, "int64"))
-        # Each sum is a whole number of ten-thousandths: as decimals their order of adding does not matter.
-        sums = rows.group_by(["row", "period", "late"]).agg(
-            total=rows[fact.of.name].cast("decimal(22, 4)").sum().cast("float64")
-        )
-        found = {name: values.to_numpy() for name, values in _columns(sums.to_pyarrow())}
-        found["code"] = found.pop("row")
-        count = 1 if fact.by == COMPANY else self._region_count
-        return _cells(found, _whole(found["total"], fact.name), max(count, 1), len(self.grid.edges) - 1)
+            rows = stored.mutate(code=ibis.literal(0, "int64"))
+        # As decimals the order of adding does not matter.
+        total = rows[fact.of.name].cast("decimal(22, 4)").sum().cast("float64")
+        return rows.group_by(["code", "period", "late"]).agg(total=total)
+
+    def _groups_panel(self) -> Panel:
+        """Facts of regions and of the company, the same for every block, and the region of every account."""
+        panel = Panel(0)
+        regions = 1
+        if self._region_codes is not None:
+            rows = self._query(self._region_codes)
+            panel.groups[REGION] = np.full(len(self.accounts), -1, dtype=np.int64)
+            panel.groups[REGION][rows["code"].to_numpy()] = rows["number"].to_numpy()
+            regions = self._query(self._regions.count()).as_py() or 1
+        for as_of, stored in self._as_of:
+            if as_of.by != "account":
+                found = self._query(stored)
+                panel.as_of[as_of.name] = values = np.full(
+                    (1 if as_of.by == COMPANY else regions, len(self.grid.at)), np.nan
+                )
+                values[found["number"].to_numpy(), found["cutoff"].to_numpy()] = found["value"].to_numpy()
+        for shared, stored in self._sums:
+            sums = {name: values.to_numpy() for name, values in _columns(self._query(stored))}
+            place = _Place(sums, 1 if shared.by == COMPANY else regions, len(self.grid.edges) - 1)
+            panel.additive[shared.name] = place.cells(_whole(sums["total"], shared.name))
+        return panel
 
     def _first_known(self, name: str) -> Ints:
         """(cut-offs,) the first event day among the rows known at each cut-off; a far day where there is none."""
@@ -509,7 +541,7 @@ class Fold:
     def _read(self, stored: Expression, low: int, high: int) -> dict[str, npt.NDArray[Any]]:
         rows = stored.filter(stored.code.between(low, high - 1))
         with self._reading:  # blocks slide in parallel; the engine's connection serves one at a time
-            table = rows.to_pyarrow()
+            table = self._query(rows)
         columns = {name: values.to_numpy() for name, values in _columns(table)}
         columns["code"] = columns["code"] - low
         return columns
@@ -539,25 +571,33 @@ def _columns(table: pa.Table) -> Iterable[tuple[str, pa.ChunkedArray]]:
     return zip(table.column_names, table.columns, strict=True)
 
 
-def _cells(rows: Mapping[str, npt.NDArray[Any]], values: Ints, count: int, periods: int) -> Cells:
-    dense = np.zeros((count, periods), dtype=np.int64)
-    on_time = rows["late"] == ON_TIME
-    code, period = rows["code"], rows["period"]
-    if on_time.all():
-        dense[code, period] = values
-        return Cells(dense)
-    dense[code[on_time], period[on_time]] = values[on_time]
-    kept = ~on_time & (values != 0)
-    late = Late(code[kept], period[kept].astype(np.int64), rows["late"][kept].astype(np.int64), values[kept])
-    return Cells(dense, late)
+class _Place:
+    """Where folded rows belong: in the dense array of rows x periods, or among what became known later."""
 
+    def __init__(self, rows: Mapping[str, npt.NDArray[Any]], count: int, periods: int) -> None:
+        self._shape = count, periods
+        self._code, self._period = rows["code"], rows["period"].astype(np.int64)
+        self._known = rows["late"].astype(np.int64)
+        on_time = self._known == ON_TIME
+        self._late = None if on_time.all() else np.flatnonzero(~on_time)
+        self._on_time = None if self._late is None else np.flatnonzero(on_time)
+        flat = self._code * periods + self._period
+        self._flat = flat if self._on_time is None else flat[self._on_time]
 
-def _latest(rows: Mapping[str, npt.NDArray[Any]], days: npt.NDArray[Any], count: int, periods: int) -> Ints:
-    """(accounts, periods) the last of the days that became known in each period."""
-    result = np.full((count, periods), -1, dtype=np.int64)
-    known = np.where(rows["late"] == ON_TIME, rows["period"], rows["late"])
-    np.maximum.at(result, (rows["code"], known), days.astype(np.int64))
-    return result
+    def cells(self, values: Ints) -> Cells:
+        dense = np.zeros(self._shape, dtype=np.int64)
+        dense.ravel()[self._flat] = values if self._on_time is None else values[self._on_time]
+        if self._late is None:
+            return Cells(dense)
+        late = self._late[values[self._late] != 0]
+        return Cells(dense, Late(self._code[late], self._period[late], self._known[late], values[late]))
+
+    def latest(self, days: Ints) -> Ints:
+        """(rows, periods) the last of the days that became known in each period."""
+        result = np.full(self._shape, -1, dtype=np.int64)
+        known = np.where(self._known == ON_TIME, self._period, self._known)
+        np.maximum.at(result, (self._code, known), days)
+        return result
 
 
 def _days(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -566,10 +606,11 @@ def _days(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 def _whole(values: npt.NDArray[Any], name: str) -> Ints:
-    scaled = np.nan_to_num(values.astype(np.float64), nan=0.0) * SCALE
-    if len(scaled) and np.abs(scaled).max() > EXACT:
+    scaled = np.nan_to_num(values, nan=0.0) * SCALE
+    if len(scaled) and max(scaled.max(), -scaled.min()) > EXACT:
         raise ConfigurationError(
             f"The sums of {name} exceed {EXACT / SCALE:.0f} in one period, beyond what is added exactly. "
             "Use a larger unit (thousands) in the source's SQL."
         )
-    return np.rint(scaled).astype(np.int64)
+    whole: Ints = np.rint(scaled).astype(np.int64)
+    return whole

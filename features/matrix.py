@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +25,11 @@ from features.peers import against, medians, peered
 from features.periods import Duration, Label, grids
 from features.windows import View
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 YEAR_AMOUNT = "_year_amount"  # travels with the parts until peers are known
 KEYS = ("account_id", "as_of", "label", "lapsed")
+HELD = 1 << 30  # bytes of parts that wait for their peers in memory
 THREADS = 2  # NumPy lets go of the interpreter's lock; more blocks at a time would only need more memory
 
 
@@ -78,8 +82,19 @@ def build(
             )
 
         with ThreadPoolExecutor(THREADS) as pool, tqdm(total=len(starts), desc="blocks", disable=None) as bar:
-            parts = _counted(pool.map(part, starts), bar)
+            parts = _counted(_ahead(pool, part, starts), bar)
             yield from _against_peers(parts, chosen) if peered(chosen) else parts
+
+
+def _ahead(pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Like `pool.map`, but no more than THREADS results wait to be taken, so that memory stays bounded."""
+    running: deque[Future[Result]] = deque()
+    for item in items:
+        running.append(pool.submit(work, item))
+        if len(running) > THREADS:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()
 
 
 def _counted(parts: Iterable[pa.Table], bar: Any) -> Iterator[pa.Table]:
@@ -91,19 +106,11 @@ def _counted(parts: Iterable[pa.Table], bar: Any) -> Iterator[pa.Table]:
 def _against_peers(parts: Iterable[pa.Table], features: Sequence[Feature]) -> Iterator[pa.Table]:
     """Set the features that look at peers against the medians of all accounts, which are known only after all blocks.
 
-    The parts wait on disk meanwhile; of a column, one cut-off at a time is held in memory.
+    The parts wait meanwhile; of their columns one cut-off at a time is gathered.
     """
     names = [feature.name for feature in peered(features)]
-    schema = schema_of(features).append(pa.field(YEAR_AMOUNT, pa.float64()))
     with TemporaryDirectory(prefix="holdfast-peers-") as folder:
-        path = str(Path(folder) / "parts.arrow")
-        with pa.ipc.new_file(path, schema) as writer:
-            for part in parts:
-                for batch in part.combine_chunks().to_batches():
-                    writer.write_batch(batch)
-        with pa.memory_map(path) as source:
-            reader = pa.ipc.open_file(source)
-            waiting = [pa.Table.from_batches([reader.get_batch(n)]) for n in range(reader.num_record_batches)]
+        waiting = list(_held(parts, Path(folder)))
         spans = [_spans(part) for part in waiting]
         known = {}
         for day in sorted({day for span in spans for day in span}):
@@ -119,8 +126,22 @@ def _against_peers(parts: Iterable[pa.Table], features: Sequence[Feature]) -> It
                     for day, (start, count) in span.items()
                 ]
                 place = part.schema.get_field_index(feature.name)
-                part = part.set_column(place, schema.field(feature.name), pa.array(np.concatenate(values)))
+                part = part.set_column(place, part.schema.field(place), pa.array(np.concatenate(values)))
             yield part.drop_columns([YEAR_AMOUNT])
+
+
+def _held(parts: Iterable[pa.Table], folder: Path) -> Iterator[pa.Table]:
+    """The same parts, which stay in memory up to HELD bytes and on disk beyond."""
+    held = 0
+    for number, part in enumerate(parts):
+        if held + part.nbytes <= HELD:
+            held += part.nbytes
+            yield part
+            continue
+        path = str(folder / f"{number}.arrow")
+        with pa.ipc.new_file(path, part.schema) as writer:
+            writer.write_table(part)
+        yield pa.ipc.open_file(pa.memory_map(path)).read_all()
 
 
 def _spans(part: pa.Table) -> dict[date, tuple[int, int]]:
@@ -140,10 +161,21 @@ def write(parts: Iterator[pa.Table], folder: Path) -> int:
     temporary = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    rows = 0
-    for number, part in enumerate(parts):
-        pq.write_table(part, temporary / f"part-{number:05d}.parquet", compression="lz4", use_dictionary=["account_id"])
-        rows += part.num_rows
+
+    def write_one(numbered: tuple[int, pa.Table]) -> int:
+        number, part = numbered
+        pq.write_table(
+            part,
+            temporary / f"part-{number:05d}.parquet",
+            compression="lz4",
+            use_dictionary=["account_id"],
+            write_statistics=["account_id", "as_of"],
+        )
+        rows: int = part.num_rows
+        return rows
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        rows = sum(_ahead(pool, write_one, enumerate(parts)))
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
     return rows
@@ -177,23 +209,25 @@ def _block(
     eligible = (recency <= window) & (order_days >= plan.label.min_orders)
     label = np.where(mature, (following >= horizon).astype(np.float64), np.nan)
 
-    def values(feature: Feature) -> Array:
-        return np.broadcast_to(np.asarray(feature.formula(view), dtype=np.float64), view.shape)
+    cutoff_of, account_of = np.nonzero(eligible.T)  # rows ordered by cut-off, then account
+    cell = account_of * view.shape[1] + cutoff_of
 
-    columns_first = eligible.T  # rows ordered by cut-off, then account
-    cutoff_of, account_of = np.nonzero(columns_first)
+    def column(values: Array) -> Array:
+        chosen: Array = np.broadcast_to(np.asarray(values, dtype=np.float64), view.shape).reshape(-1)[cell]
+        return chosen
+
     ids = pa.array(fold.accounts[low:high]).take(pa.array(account_of))
     dates = pa.array(group, pa.date32()).take(pa.array(cutoff_of))
-    label_values = label.T[columns_first]
+    label_values = column(label)
     arrays: list[pa.Array] = [
         ids,
         dates,
         pa.array(label_values, mask=np.isnan(label_values)),
-        pa.array((recency > silent).T[columns_first]),
+        pa.array((recency > silent)[account_of, cutoff_of]),
     ]
-    arrays += [pa.array(values(feature).T[columns_first]) for feature in features]
+    arrays += [pa.array(column(feature.formula(view))) for feature in features]
     schema = schema_of(features)
     if peered(features):
-        arrays.append(pa.array(view.total(AMOUNT, 12).T[columns_first]))
+        arrays.append(pa.array(column(view.total(AMOUNT, 12))))
         schema = schema.append(pa.field(YEAR_AMOUNT, pa.float64()))
     return pa.Table.from_arrays(arrays, schema=schema)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.declaration import Additive, Array, AsOf, Days, Distinct, Fact, ItemValue, Latest, Shared
+from features.declaration import Additive, Array, AsOf, Days, Distinct, Fact, ItemValue, Latest, Reach, Shared
 
 Ints = npt.NDArray[np.int64]
 SCALE = 10_000  # additive facts are whole numbers of 1/10,000, so that differences of cumulative sums are exact
@@ -447,4 +447,4 @@ class Recorder(View):
         return self._note(fact)
 
     def covered(self, table: str, w: int, ago: int = 0) -> npt.NDArray[np.bool_]:
-        return np.ones((1, 1), dtype=np.bool_)
+        return self._note(Reach(table)) > 0
