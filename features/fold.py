@@ -470,7 +470,7 @@ class Fold:
             .group_by(["code", "item", "period"])
             .agg(late=ibis._.late.min())
         )
-        return numbered.drop(fact.item), self._store(f"late_{fact.name}", late)
+        return numbered, self._store(f"late_{fact.name}", late)
 
     def _work_out(self, fact: AsOf) -> Expression:
         """(code, number or nothing, cutoff, value): of accounts, regions or the company."""
@@ -539,12 +539,14 @@ class Fold:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def _read(self, stored: Expression, low: int, high: int) -> dict[str, npt.NDArray[Any]]:
-        rows = stored.filter(stored.code.between(low, high - 1))
+        """The numbers of a stored table for some accounts; texts, such as the items' ids, stay in the engine."""
+        columns = ", ".join(f'"{name}"' for name, kind in stored.schema().items() if not kind.is_string())
+        sql = f'SELECT {columns} FROM "{stored.get_name()}" WHERE code BETWEEN {low} AND {high - 1}'
         with self._reading:  # blocks slide in parallel; the engine's connection serves one at a time
-            table = self._query(rows)
-        columns = {name: values.to_numpy() for name, values in _columns(table)}
-        columns["code"] = columns["code"] - low
-        return columns
+            table = self._connection.con.sql(sql).to_arrow_table()
+        rows = {name: values.to_numpy() for name, values in _columns(table)}
+        rows["code"] = rows["code"] - low
+        return rows
 
     def _read_items(
         self, stored: Expression, late: Expression | None, values: Sequence[ItemValue], low: int, high: int
