@@ -3,7 +3,7 @@ DATA ?=
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test check bench lock clean
+.PHONY: run test bench docs lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -24,6 +24,9 @@ bench: .venv/installed
 	.venv/bin/pip install --quiet --require-hashes -r requirements.lock
 	.venv/bin/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+
+docs: .venv/installed
+	python -m features.documentation
 
 lock:  ## needs uv
 	uv pip compile --universal --generate-hashes --extra dev --no-emit-index-url --no-emit-find-links -q pyproject.toml -o requirements.lock

@@ -189,12 +189,12 @@ class Theme:
                     Feature(
                         name=name if window is None else f"{name}_{window}",
                         theme=self.name,
-                        doc=doc.replace("{w}", str(window)),
+                        doc=_in_words(doc, window),
                         formula=function if window is None else _bind(function, window),
                         unit=unit,
                         reason=reason,
                         direction=direction,
-                        sentence=sentence.replace("{w}", str(window)),
+                        sentence=_in_words(sentence, window),
                         window=window,
                         low=low,
                         high=high,
@@ -206,6 +206,12 @@ class Theme:
             return function
 
         return declare
+
+
+def _in_words(text: str, window: int | None) -> str:
+    if window == 1:
+        text = text.replace("{w} periods", "period").replace("the {w} before", "the one before")
+    return text.replace("{w}", str(window))
 
 
 def _bind(function: Callable[..., Array], window: int) -> Callable[[View], Array]:

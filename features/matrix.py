@@ -62,11 +62,12 @@ def build(
     plan: Plan,
     known_until: date,
     features: Sequence[Feature] | None = None,
+    progress: bool = True,
 ) -> Iterator[pa.Table]:
     """Yield the matrix in parts, each of one block of accounts, rows ordered by as_of and account.
 
     `known_until`: first day after the data; a label that matures later is null. Features default to all that the
-    tables can show.
+    tables can show. A progress bar is shown on a terminal.
     """
     chosen = features_of(tables) if features is None else tuple(features)
     facts = {fact.name: fact for feature in chosen for fact in facts_of(feature)}
@@ -81,7 +82,10 @@ def build(
                 fold, start, min(start + plan.block, len(fold.accounts)), group, plan, known_until, chosen, labels
             )
 
-        with ThreadPoolExecutor(THREADS) as pool, tqdm(total=len(starts), desc="blocks", disable=None) as bar:
+        with (
+            ThreadPoolExecutor(THREADS) as pool,
+            tqdm(total=len(starts), desc="blocks", disable=None if progress else True) as bar,
+        ):
             parts = _counted(_ahead(pool, part, starts), bar)
             yield from _against_peers(parts, chosen) if peered(chosen) else parts
 
@@ -119,7 +123,7 @@ def _against_peers(parts: Iterable[pa.Table], features: Sequence[Feature]) -> It
             known[day] = medians(columns.pop(YEAR_AMOUNT), columns)
         for part, span in zip(waiting, spans, strict=True):
             amount = _numbers(part, YEAR_AMOUNT)
-            for feature in peered(features):
+            for feature in peered(features) if span else ():
                 own = _numbers(part, feature.name)
                 values = [
                     against(feature, own[start : start + count], amount[start : start + count], known[day])
@@ -147,6 +151,8 @@ def _held(parts: Iterable[pa.Table], folder: Path) -> Iterator[pa.Table]:
 def _spans(part: pa.Table) -> dict[date, tuple[int, int]]:
     """First row and number of rows of each cut-off, in order."""
     days = part["as_of"].to_numpy()
+    if not len(days):
+        return {}
     starts = np.flatnonzero(np.r_[True, days[1:] != days[:-1]])
     counts = np.diff(np.r_[starts, len(days)])
     return {days[start].astype(object): (int(start), int(count)) for start, count in zip(starts, counts, strict=True)}

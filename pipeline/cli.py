@@ -82,6 +82,15 @@ def featurize(source: Source = "simulated") -> None:
 
 
 @app.command()
+def audit(source: Source = "simulated") -> None:
+    """Prove on the source's own tables that no feature knows the future."""
+    from pipeline import audit as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params.featurize, params.audit)
+
+
+@app.command()
 def train(source: Source = "simulated") -> None:
     """Train the risk model and register it in MLflow."""
     from pipeline import train as stage

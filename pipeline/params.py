@@ -46,6 +46,11 @@ class Featurize(Section):
     block: int = Field(ge=1)
 
 
+class Audit(Section):
+    cutoffs: int = Field(ge=1)
+    auc_limit: float = Field(gt=0.5, le=1)
+
+
 class Train(Section):
     cutoffs: int = Field(ge=1)
     calibration_cutoffs: int = Field(ge=0)
@@ -88,6 +93,7 @@ class Params(Section):
     simulate: Simulate
     ingest: Ingest
     featurize: Featurize
+    audit: Audit
     train: Train
     evaluate: Evaluate
     score: Score

@@ -1,0 +1,48 @@
+"""The page of features is what the declarations say, and the declarations are whole."""
+
+from __future__ import annotations
+
+import re
+from string import Formatter
+
+import pytest
+import yaml
+
+from features.catalog import FEATURES, THEMES, needs_of
+from features.documentation import PAGE, page
+from features.tables import TABLES
+
+ROOT = PAGE.parents[1]
+
+
+def test_the_page_is_not_stale():
+    assert PAGE.read_text(encoding="utf-8") == page(), "docs/features.md is stale: run `make docs`"
+
+
+def test_every_documented_reason_has_evidence_of_sixty_to_ninety_features():
+    codes = {reason["code"] for reason in yaml.safe_load((ROOT / "reasons.yaml").read_text())["reasons"]}
+    evidence = [feature for feature in FEATURES if feature.reason in codes]
+    assert {feature.reason for feature in evidence} == codes
+    assert {feature.reason for feature in FEATURES} - codes == {"symptom", "context"}
+    assert 60 <= len(evidence) <= 90
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_a_declaration_is_whole(feature):
+    assert feature.doc.endswith((".", ")")) or "(" in feature.doc or ":" in feature.doc
+    assert "{w}" not in feature.doc + feature.sentence
+    names = {name for _, name, _, _ in Formatter().parse(feature.sentence) if name}
+    assert "value" in names
+    assert names <= {"value", *(other.name for other in FEATURES)}
+    assert feature.reason in ("symptom", "context") or feature.direction in ("rises", "falls")
+    if feature.low is not None and feature.high is not None:
+        assert feature.low < feature.high
+    for table, columns in needs_of(feature).items():
+        assert columns <= {column.name for column in TABLES[table].columns}
+
+
+def test_names_are_unique_and_files_are_named_for_their_themes():
+    names = [feature.name for feature in FEATURES]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", name) for name in names)
+    assert all((ROOT / "features" / f"{theme.name}.py").exists() for theme in THEMES)
