@@ -57,7 +57,7 @@ def audit(
             frame = _frame(connection, tables, as_of, plan, known_until, features)
             frames.append(frame)
             bar.update()
-            for way, rewrite in ways.items():
+            for way, rewrite in ways.items() if len(frame) else ():
                 other = _frame(connection, rewrite(tables, as_of), as_of, plan, known_until, features)
                 _compare(frame, other, as_of, way, features)
                 bar.update()
