@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.ingest import IngestSummary, ingest
@@ -66,11 +67,27 @@ def test_accounts_are_the_master_and_the_stores_only_seen_in_lines(imported: tup
     summary, tables, _ = imported
     assert summary.tables["accounts"].rows == 2_296 + 562
     assert summary.accounts_without_orders == 115
-    assert one("SELECT count(name), count(region), count(DISTINCT region) FROM TABLE", tables / "accounts.parquet") == (
-        2_296,
-        2_295,
-        26,
-    )
+    assert one("SELECT count(name) FROM TABLE", tables / "accounts.parquet") == (2_296,)
+
+
+def test_no_region_is_taken_from_a_master_that_knows_survivors_only(
+    imported: tuple[IngestSummary, Path, Path],
+) -> None:
+    _, tables, raw = imported
+    absent = f"""SELECT count(*), count(*) FILTER (master."Store" IS NULL),
+            count(*) FILTER (master."Store" IS NULL AND last < DATE '2022-05-01'),
+            round(avg((last < DATE '2022-05-01')::INT) FILTER (master."Store" IS NOT NULL), 2)
+        FROM (SELECT store, max("date") AS last FROM TABLE WHERE "date" >= DATE '2018-01-01' GROUP BY store) AS seen
+        LEFT JOIN '{raw / "stores.parquet"}' AS master ON master."Store" = seen.store::VARCHAR"""
+    assert one(absent, raw / "lines.parquet") == (2_294, 115, 115, 0.12)
+    assert "region" not in pq.read_schema(tables / "accounts.parquet").names
+
+
+def test_a_month_s_share_of_wallet_is_known_on_its_last_day(imported: tuple[IngestSummary, Path, Path]) -> None:
+    summary, tables, _ = imported
+    assert summary.tables["competitor_signals"].rows == 178_945
+    facts = "min(value) >= 0, max(value) <= 1, bool_and(seen_on = last_day(seen_on)), count(*) FILTER (value = 0)"
+    assert one(f"SELECT {facts} FROM TABLE", tables / "competitor_signals.parquet") == (True, True, True, 33_804)
 
 
 def test_returns_are_negative_and_products_have_their_category(imported: tuple[IngestSummary, Path, Path]) -> None:
