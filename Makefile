@@ -3,7 +3,7 @@ DATA ?=
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test bench docs lock clean
+.PHONY: run test bench scenarios docs lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -24,6 +24,9 @@ bench: .venv/installed
 	.venv/bin/pip install --quiet --require-hashes -r requirements.lock
 	.venv/bin/pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+
+scenarios: .venv/installed
+	python -m benchmarks.scenarios
 
 docs: .venv/installed
 	python -m features.documentation

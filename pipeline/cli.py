@@ -50,14 +50,18 @@ def simulate(
     accounts: Annotated[int | None, typer.Option(help="Accounts, instead of params.yaml's.")] = None,
     periods: Annotated[int | None, typer.Option(help="Months, instead of params.yaml's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed, instead of params.yaml's.")] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(help="plain, hidden, interacting, placebo, reverse, quiet or late, instead of params.yaml's."),
+    ] = None,
 ) -> None:
     """Simulate a dealer market with planted loss reasons, as contract tables."""
     from pipeline import simulate as stage
+    from pipeline.params import changed
 
     _, params = _setup("simulated")
-    given = {"accounts": accounts, "periods": periods, "seed": seed}
-    chosen = params.simulate.model_dump() | {name: value for name, value in given.items() if value is not None}
-    stage.run(type(params.simulate).model_validate(chosen), out)
+    given = {"accounts": accounts, "periods": periods, "seed": seed, "scenario": scenario}
+    stage.run(changed(params.simulate, given), out)
 
 
 @app.command()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from features.errors import ConfigurationError
 from features.periods import Duration
+from market.scenarios import SCENARIOS
 
 DurationField = Annotated[Duration, BeforeValidator(lambda value: Duration.parse(str(value)))]
 
@@ -19,11 +21,29 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+SectionType = TypeVar("SectionType", bound=Section)
+
+
 class Simulate(Section):
     accounts: int = Field(ge=10)
     periods: int = Field(ge=18)
-    seed: int
+    seed: int = Field(ge=0)
     start: date
+    scenario: str
+
+    @field_validator("start")
+    @classmethod
+    def _first_of_a_month(cls, start: date) -> date:
+        if start.day != 1:
+            raise ValueError(f"must be the first of a month, for example {start.replace(day=1)}")
+        return start
+
+    @field_validator("scenario")
+    @classmethod
+    def _known(cls, scenario: str) -> str:
+        if scenario not in SCENARIOS:
+            raise ValueError(f"must be one of {', '.join(SCENARIOS)}")
+        return scenario
 
 
 class Ingest(Section):
@@ -124,12 +144,29 @@ def load(root: Path, source: str) -> Params:
     try:
         return Params.model_validate(merged)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']} (got {item['input']!r})"
-            for item in error.errors()
-        ]
         where = f"params.yaml with {overlay_path}" if overlay else "params.yaml"
-        raise ConfigurationError("\n".join([f"{where} is not valid:", *lines, "Correct these values."])) from None
+        raise ConfigurationError(
+            "\n".join([f"{where} is not valid:", *_told(error), "Correct these values."])
+        ) from None
+
+
+def changed(section: SectionType, given: Mapping[str, Any]) -> SectionType:
+    """The section with the options that were given on the command line (not None), checked again.
+
+    Raises ConfigurationError if one is out of range.
+    """
+    chosen = section.model_dump() | {name: value for name, value in given.items() if value is not None}
+    try:
+        return type(section).model_validate(chosen)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(["The options are not valid:", *_told(error)])) from None
+
+
+def _told(error: ValidationError) -> list[str]:
+    return [
+        f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']} (got {item['input']!r})"
+        for item in error.errors()
+    ]
 
 
 def _read(path: Path) -> dict[str, Any]:
