@@ -49,7 +49,9 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for name in given.scenario or list(SCENARIOS):
         metrics = measure(name, given.accounts, given.periods, given.seed, params)
-        cells = {model: metrics["population"]["active"][model]["mean"]["auc"] for model in ("symptoms", "risk", "oracle")}
+        cells = {
+            model: metrics["population"]["active"][model]["mean"]["auc"] for model in ("symptoms", "risk", "oracle")
+        }
         gain = metrics["paired"]["active"]["symptoms"]["mean"]["auc"]
         low, high = cells["symptoms"]["value"], cells["oracle"]["value"]
         losses = metrics["population"]["active"]["risk"]["mean"]["losses"]

@@ -61,9 +61,15 @@ def log_training(
     params: Mapping[str, Any],
     tables: Path,
 ) -> None:
-    """Track a training and register its model as `challenger`."""
+    """Track a training and register its model as `challenger`; the very same model is registered once only."""
     with _mlflow() as mlflow:
         from mlflow.models import infer_signature
+
+        client = mlflow.MlflowClient()
+        found = _versions(client, source, model)
+        if found:
+            client.set_registered_model_alias(registered_name(source), "challenger", found[-1].version)
+            return
 
         mlflow.set_experiment(f"holdfast/{source}")
         example = rows[model.features].head(5).reset_index(drop=True)
@@ -86,7 +92,6 @@ def log_training(
                 pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
                 registered_model_name=registered_name(source),
             )
-            client = mlflow.MlflowClient()
             number = str(info.registered_model_version)
             client.set_model_version_tag(registered_name(source), number, "model_hash", model.content_hash)
             client.set_registered_model_alias(registered_name(source), "challenger", number)
@@ -97,13 +102,13 @@ def log_evaluation(source: str, model: RiskModel, metrics: Mapping[str, Any], pr
     with _mlflow() as mlflow:
         client = mlflow.MlflowClient()
         name = registered_name(source)
-        found = client.search_model_versions(f"name='{name}' and tags.model_hash='{model.content_hash}'")
+        found = _versions(client, source, model)
         if not found:
             raise ConfigurationError(
                 f"MLflow at {mlflow.get_tracking_uri()} knows no model with hash {model.content_hash}. "
                 "Run `holdfast train` for this source again."
             )
-        latest = max(found, key=lambda item: int(item.version))
+        latest = found[-1]
         mlflow.set_experiment(f"holdfast/{source}")
         with mlflow.start_run(run_id=latest.run_id):
             for population, models in metrics["population"].items():
@@ -117,6 +122,12 @@ def log_evaluation(source: str, model: RiskModel, metrics: Mapping[str, Any], pr
             mlflow.set_tags({"gate_passed": metrics["gate"]["passed"], "gate_why": metrics["gate"]["why"]})
         if metrics["gate"]["passed"]:
             client.set_registered_model_alias(name, "champion", latest.version)
+
+
+def _versions(client: Any, source: str, model: RiskModel) -> list[Any]:
+    """Registered versions of this very model, oldest first."""
+    wanted = f"name='{registered_name(source)}' and tags.model_hash='{model.content_hash}'"
+    return sorted(client.search_model_versions(wanted), key=lambda item: int(item.version))
 
 
 def download_model(source: str, alias: str) -> Path:

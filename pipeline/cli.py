@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from datetime import date, datetime
 from pathlib import Path
@@ -173,7 +174,7 @@ def main() -> None:
         app()
     except HoldfastError as error:
         typer.echo(f"holdfast: {error}", err=True)
-        sys.exit(error.exit_code)
+        _leave(error.exit_code)
     except Exception as error:  # the last resort: say where the details are, keep the exit code's promise
         logging.getLogger("holdfast").debug("internal error", exc_info=True)
         import tempfile
@@ -182,7 +183,13 @@ def main() -> None:
         with tempfile.NamedTemporaryFile("w", prefix="holdfast-error-", suffix=".log", delete=False) as file:
             traceback.print_exc(file=file)
         typer.echo(f"holdfast: internal error: {type(error).__name__}: {error}. Details: {file.name}", err=True)
-        sys.exit(3)
+        _leave(3)
+
+
+def _leave(code: int) -> None:
+    if "HOLDFAST_EXIT_FILE" in os.environ:
+        Path(os.environ["HOLDFAST_EXIT_FILE"]).write_text(str(code))
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ def run(layout: Layout, featurize: Featurize, train: Train, params: Evaluate, st
     )
     models = [name for name in predictions.columns if name not in ("account_id", "as_of", "label", "lapsed")]
     metrics: dict[str, Any] = evaluate(predictions, models, params.bootstrap, params.level, params.seed)
+    metrics["interval"] = {"level": params.level, "resamples": params.bootstrap}
     metrics["gate"] = gate(metrics, params)
     write_frame(predictions, layout.predictions)
     write_text(json.dumps(metrics, indent=1) + "\n", layout.metrics)

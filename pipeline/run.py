@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
@@ -14,11 +16,15 @@ from models.reasons import taxonomy
 from pipeline.layout import Layout
 from pipeline.params import Params
 
+EXIT_FILE = "HOLDFAST_EXIT_FILE"  # where a stage leaves its exit code, if set
+
 
 class StageError(HoldfastError):
-    """A stage failed and has said why."""
+    """A stage failed and has said why; its exit code is that of the stage."""
 
-    exit_code = 1
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def run(layout: Layout, params: Params, data: Path | None) -> str:
@@ -35,9 +41,16 @@ def run(layout: Layout, params: Params, data: Path | None) -> str:
             f"Where are the raw files of {layout.source!r}? Give the folder: "
             f"make run SOURCE={layout.source} DATA=path/to/folder"
         )
-    done = subprocess.run([sys.executable, "-m", "dvc", "repro", f"report@{layout.source}"], cwd=layout.root)
+    with TemporaryDirectory(prefix="holdfast-") as folder:
+        said = Path(folder) / "exit_code"  # DVC turns every stage's exit code into its own
+        done = subprocess.run(
+            [sys.executable, "-m", "dvc", "repro", f"report@{layout.source}"],
+            cwd=layout.root,
+            env={**os.environ, EXIT_FILE: str(said)},
+        )
+        code = int(said.read_text()) if said.exists() else 3
     if done.returncode:
-        raise StageError("The pipeline stopped; the stage named above says why.")
+        raise StageError("The pipeline stopped; the stage named above says why.", code)
     return found(layout, str(params.featurize.horizon))
 
 
