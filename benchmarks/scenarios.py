@@ -1,8 +1,9 @@
 """How much of what could be known of the losses the evidence brings: AUC of the full model, of symptoms, of the truth.
 
-Run `make scenarios`. For each named market: the model with all features, the same recipe with the signs of the loss and
-context alone, and the oracle, which ranks by the true hazards and knows who has decided already. Test cut-offs are the
-last three whose label has matured; of the accounts that are not silent already; intervals resample accounts.
+Run `make scenarios`. For each named market: the model with all features; the same recipe with the signs of the loss and
+context alone; and the oracle, the same recipe with these and the true hazards of every reason, which is what perfect
+evidence would be. At the last three test cut-offs whose label has matured, of the accounts that are not silent already;
+intervals resample accounts. Then what the rows that the CRM closes because of a loss give to features of attention.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Mapping
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import lightgbm as lgb
 import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
@@ -33,7 +35,6 @@ from pipeline.params import Params, load
 from pipeline.train import rows_of
 
 ROOT = Path(__file__).resolve().parent.parent
-HORIZON_MONTHS = 3
 
 
 def main() -> None:
@@ -61,11 +62,19 @@ def main() -> None:
             f"{(cells['risk']['value'] - low) / (high - low):.0%} |",
             flush=True,
         )
+    print("\n| attention and managers alone, plain market | AUC |\n|---|---|")
+    for words, rows in (("with rows closed because of a loss", True), ("without them", False)):
+        metrics = measure("plain", given.accounts, given.periods, given.seed, params, rows)
+        cell = metrics["population"]["active"]["attention"]["mean"]["auc"]
+        print(f"| {words} | {cell['value']:.3f} ({cell['low']:.3f} to {cell['high']:.3f}) |", flush=True)
 
 
-def measure(scenario: str, accounts: int, periods: int, seed: int, params: Params) -> Mapping[str, Any]:
-    """Metrics of `risk`, `symptoms` and `oracle` at the last three matured cut-offs of one market."""
-    tables = simulate(accounts, periods, seed, params.simulate.start, SCENARIOS[scenario])
+def measure(
+    scenario: str, accounts: int, periods: int, seed: int, params: Params, closing_rows: bool = True
+) -> Mapping[str, Any]:
+    """Metrics of `risk`, `symptoms`, `attention` and `oracle` at the last three matured cut-offs of one market."""
+    settings = replace(SCENARIOS[scenario], closing_rows=closing_rows)
+    tables = simulate(accounts, periods, seed, params.simulate.start, settings)
     truth = tables["truth"]
     label, plan = label_of(params.featurize), plan_of(params.featurize)
     with tempfile.TemporaryDirectory(prefix="holdfast-scenario-") as name:
@@ -80,30 +89,31 @@ def measure(scenario: str, accounts: int, periods: int, seed: int, params: Param
         connection.disconnect()
     matrix = matrix.sort_values(["as_of", "account_id"], ignore_index=True)
     own = {feature.name for feature in FEATURES if feature.reason in ("symptom", "context")}
+    attention = [feature.name for feature in FEATURES if feature.theme in ("attention", "managers")]
     recipe = Recipe(**params.train.model_dump(exclude={"cutoffs", "calibration_cutoffs"}))
     parts = []
+    hazards = [name for name in truth.columns if name.startswith("hazard_")]
+    months = truth[["account_id", "period", *hazards]].rename(columns={"period": "as_of"})
+    matrix["as_of_time"] = pd.to_datetime(matrix["as_of"])
+    matrix = matrix.merge(
+        months, left_on=["account_id", "as_of_time"], right_on=["account_id", "as_of"], how="left", suffixes=("", "_")
+    )
+    chosen = {"risk": features, "symptoms": [n for n in features if n in own], "attention": attention}
+    chosen["oracle"] = [*chosen["symptoms"], *hazards]
     for cutoff in tqdm(cutoffs[-3:], desc=scenario, disable=None, leave=False):
         test = matrix[(matrix["as_of"] == cutoff) & matrix["label"].notna()].reset_index(drop=True)
-        learned = split(cutoffs, cutoff, label, params.train.cutoffs, params.train.calibration_cutoffs)
+        learned = split(cutoffs, cutoff, label, params.train.cutoffs, 0)
+        train = rows_of(matrix)(learned.train)
         frame = test[["account_id", "as_of", "label", "lapsed"]].copy()
-        for model, names in (("risk", features), ("symptoms", [name for name in features if name in own])):
-            fitted = fit(rows_of(matrix), learned, names, recipe, meta_of(plan))
-            frame[model] = fitted.predict(test)
-        frame["oracle"] = oracle(truth, cutoff).reindex(test["account_id"]).fillna(1.0).to_numpy()
+        for model, names in chosen.items():
+            if model == "oracle":
+                data = lgb.Dataset(train[names].to_numpy(), train["label"].to_numpy())
+                booster = lgb.train(recipe.parameters(), data, num_boost_round=recipe.rounds)
+                frame[model] = booster.predict(test[names].to_numpy())
+            else:
+                frame[model] = fit(rows_of(matrix), learned, names, recipe, meta_of(plan)).predict(test)
         parts.append(frame)
-    return evaluate(pd.concat(parts, ignore_index=True), ["risk", "symptoms", "oracle"], 200, 0.95, seed)
-
-
-def oracle(truth: pd.DataFrame, as_of: date) -> pd.Series[float]:
-    """Chance, by account, of deciding within the horizon by the true hazards at as_of; 1 for those who have decided.
-
-    An account without a row has stopped ordering before.
-    """
-    now = truth[truth["period"] == pd.Timestamp(as_of)].set_index("account_id")
-    hazard = now.filter(like="hazard_").sum(axis=1)
-    decided = now["decided"].notna() & (pd.to_datetime(now["decided"]) < pd.Timestamp(as_of))
-    chance = pd.Series(-np.expm1(-HORIZON_MONTHS * hazard), index=now.index)
-    return chance.where(~decided, 1.0)
+    return evaluate(pd.concat(parts, ignore_index=True), list(chosen), 200, 0.95, seed)
 
 
 if __name__ == "__main__":
