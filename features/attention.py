@@ -8,7 +8,8 @@ from __future__ import annotations
 import ibis
 import numpy as np
 
-from features.declaration import Additive, Array, Latest, Theme, ratio, trend
+from features.declaration import Additive, Array, AsOf, Expression, Latest, Theme, ratio, trend
+from features.fold import Known
 from features.orders import AMOUNT, ORDER_DAYS
 from features.windows import View
 
@@ -32,6 +33,31 @@ REPLY_DAYS = Additive(
     "replied_at",
     value=lambda t: t.replied_at.cast("date").delta(t.contacted_at.cast("date"), unit="day"),
     where=_from_them,
+)
+RECENT_DAYS = 92  # about three months
+
+
+def _manager_contacts(known: Known) -> Expression:
+    """Contacts from us of the last 92 days to the other accounts in its manager's care, for each of them."""
+    spells = known.rows("assignments")
+    care = spells.filter(spells.ended_on.isnull() & (spells.started_on < spells.as_of))
+    care = care.group_by(["account_id", "cutoff"]).agg(manager_id=care.manager_id.min())
+    rows = known.recent_rows("contacts", "contacted_at", RECENT_DAYS)
+    rows = rows.filter(_from_us(rows))
+    own = rows.group_by(["account_id", "cutoff"]).agg(contacts=rows.count())
+    care = care.left_join(own, ["account_id", "cutoff"]).select("account_id", "manager_id", "cutoff", "contacts")
+    care = care.mutate(contacts=ibis.coalesce(care.contacts, 0))
+    book = care.group_by(["manager_id", "cutoff"]).agg(total=care.contacts.sum(), accounts=care.count())
+    care = care.join(book.filter(book.accounts > 1), ["manager_id", "cutoff"])
+    return care.select("account_id", "cutoff", value=(care.total - care.contacts) / (care.accounts - 1))
+
+
+MANAGER_CONTACTS = AsOf(
+    "manager_contacts",
+    "contacts",
+    _manager_contacts,
+    columns=("account_id", "contacted_at", "inbound"),
+    also={"assignments": ("account_id", "manager_id", "started_on", "ended_on")},
 )
 SPENT = Additive("promotion_spent", "promotions", "spent_on", value=lambda t: t.amount)
 
@@ -66,7 +92,7 @@ def contacted_since(v: View) -> Array:
     unit="contacts",
     reason=_UNEQUAL,
     direction="falls",
-    windows=(3, 12),
+    windows=(6,),
     low=0,
     sentence="It was visited {value} times in the last {w} periods.",
     empty="no value before the table begins, else 0",
@@ -80,7 +106,7 @@ def visits(v: View, w: int) -> Array:
     unit="contacts",
     reason=_UNEQUAL,
     direction="falls",
-    windows=(3, 12),
+    windows=(3,),
     low=0,
     sentence="It was visited, called or written to {value} times in the last {w} periods.",
     empty="no value before the table begins, else 0",
@@ -137,16 +163,16 @@ def contacts_against_largest(v: View) -> Array:
 
 
 @theme.feature(
-    unit="money",
+    unit="contacts",
     reason=_UNEQUAL,
     direction="falls",
     low=0,
-    sentence="Promotion money of the last 12 periods: {value}.",
-    empty="no value before the table begins, else 0",
+    sentence="Its manager's other accounts had {value} contacts each in the last three months.",
+    empty="no value",
 )
-def promotion_spent(v: View) -> Array:
-    """Promotion money and material of the last 12 periods."""
-    return np.where(v.covered("promotions", 12), v.total(SPENT, 12), np.nan)
+def manager_contacts(v: View) -> Array:
+    """Contacts from us in the last 92 days to each of the other accounts in the care of its manager."""
+    return np.where(v.covered("contacts", 3), v.as_of(MANAGER_CONTACTS), np.nan)
 
 
 @theme.feature(

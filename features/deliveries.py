@@ -6,7 +6,7 @@ from __future__ import annotations
 import ibis
 import numpy as np
 
-from features.declaration import Additive, Array, Theme, ratio
+from features.declaration import Additive, Array, Shared, Theme, ratio
 from features.orders import AMOUNT
 from features.windows import View
 
@@ -38,13 +38,18 @@ SHORT = Additive(
     value=lambda t: ibis.greatest(t.ordered_quantity - t.delivered_quantity, 0),
 )
 STOCK_OUTS = Additive("stock_outs", "deliveries", "promised_on", where=lambda t: t.stock_out)
+PROMISED = Additive("deliveries_promised", "deliveries", "promised_on")
+REGION_CAME = Shared("region_came", CAME, by="region")
+REGION_CAME_LATE = Shared("region_came_late", CAME_LATE, by="region")
+REGION_PROMISED = Shared("region_promised", PROMISED, by="region")
+REGION_STOCK_OUTS = Shared("region_stock_outs", STOCK_OUTS, by="region")
 
 
 @theme.feature(
     unit="share",
     reason=_REASON,
     direction="rises",
-    windows=(3, 12),
+    windows=(3,),
     low=0,
     high=1,
     sentence="{value} of the deliveries of the last {w} periods came late.",
@@ -59,7 +64,7 @@ def deliveries_late_share(v: View, w: int) -> Array:
     unit="days",
     reason=_REASON,
     direction="rises",
-    windows=(3, 12),
+    windows=(3,),
     low=0,
     sentence="Deliveries of the last {w} periods came {value} late on average.",
     empty="no value",
@@ -93,16 +98,44 @@ def deliveries_short_share(v: View, w: int) -> Array:
 
 
 @theme.feature(
+    unit="share",
+    reason=_REASON,
+    direction="rises",
+    low=0,
+    high=1,
+    sentence="{value} of the deliveries of its region came late in the last 3 periods.",
+    empty="no value",
+)
+def region_late_share(v: View) -> Array:
+    """Share of the deliveries that came to its region in the last 3 periods that came late: logistics that fail."""
+    return ratio(v.total(REGION_CAME_LATE, 3), v.total(REGION_CAME, 3))
+
+
+@theme.feature(
     unit="deliveries",
     reason=_REASON,
     direction="rises",
-    windows=(3, 12),
     low=0,
-    sentence="{value} deliveries met an empty stock in the last {w} periods.",
+    sentence="{value} deliveries met an empty stock in the last 3 periods.",
 )
-def stock_outs(v: View, w: int) -> Array:
-    """Deliveries promised for the last {w} periods that met an empty stock."""
-    return v.total(STOCK_OUTS, w)
+def stock_outs(v: View) -> Array:
+    """Deliveries promised for the last 3 periods that met an empty stock."""
+    return v.total(STOCK_OUTS, 3)
+
+
+@theme.feature(
+    unit="share",
+    reason=_REASON,
+    direction="rises",
+    low=-1,
+    high=1,
+    sentence="Its deliveries of the last 3 periods met an empty stock by {value} more often than its region's.",
+    empty="no value",
+)
+def stock_outs_against_region(v: View) -> Array:
+    """Share of its deliveries promised for the last 3 periods that met an empty stock, less that of its region."""
+    own = ratio(v.total(STOCK_OUTS, 3), v.total(PROMISED, 3))
+    return own - ratio(v.total(REGION_STOCK_OUTS, 3), v.total(REGION_PROMISED, 3))
 
 
 @theme.feature(

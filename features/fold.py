@@ -142,6 +142,16 @@ class Known:
         )
         return _masked(rows, name, set(table.columns))
 
+    def recent_rows(self, name: str, at: str, days: int) -> Expression:
+        """`rows` of the last `days` days by the date column `at`, found without making all of them."""
+        table = self._tables[name]
+        day = table[at].cast("date")
+        known = ibis.greatest(known_at(table, TABLES[name]), day)
+        rows = table.mutate(known_at_=known, until_=day + ibis.interval(days=days)).join(
+            self._cutoffs, [ibis._.known_at_ < self._cutoffs.as_of, ibis._.until_ >= self._cutoffs.as_of]
+        )
+        return _masked(rows, name, set(table.columns))
+
     def open_rows(self, name: str, opened: str, closed: str) -> Expression:
         """The rows that are open at each cut-off: known, `opened` before as_of, and not `closed` before it.
 
@@ -159,16 +169,17 @@ class Known:
         accounts = self._tables["accounts"]
         return accounts.filter(accounts.region.notnull()).select("account_id", "region")
 
-    def bought_within_year(self, column: str) -> Expression:
-        """(account_id, cutoff, column): the different values of a column of orders in the year before each cut-off."""
+    def parts_of_year(self, column: str) -> Expression:
+        """(account_id, cutoff, column, part, whole): of the amount of the year before each cut-off the part that went to
+        each value of a column of orders, and the whole; in ten-thousandths, so that sums are exact in any order."""
         orders = self._tables["orders"]
-        orders = orders.filter(~orders.is_return & orders[column].notnull())
+        orders = orders.filter(~orders.is_return & (orders.amount > 0))
         periods = (
             orders.mutate(day_=orders.ordered_at.cast("date"), known_=known_at(orders, TABLES["orders"]))
             .join(self._calendar.select(day_="day", event_period="period"), "day_")
             .join(self._calendar.select(known_="day", known_period="period"), "known_")
-            .select("account_id", column, "event_period", "known_period")
-            .distinct()
+            .group_by(["account_id", column, "event_period", "known_period"])
+            .agg(part=(ibis._.amount * 10_000).cast("int64").sum())
         )
         first = self._cutoffs.edge - self._year
         recent = [
@@ -176,7 +187,11 @@ class Known:
             periods.event_period < self._cutoffs.edge,
             periods.event_period >= first,
         ]
-        return periods.join(self._cutoffs, recent).select("account_id", column, "cutoff").distinct()
+        year = periods.join(self._cutoffs, recent)
+        year = year.group_by(["account_id", "cutoff", column]).agg(part=year.part.sum())
+        whole = year.part.sum().over(ibis.window(group_by=["account_id", "cutoff"]))
+        year = year.mutate(whole=whole)
+        return year.filter(year[column].notnull())
 
     def last_orders(self) -> Expression:
         """(account_id, cutoff, last_on): the last day with an order known before each cut-off."""

@@ -104,14 +104,6 @@ def manager_tenure(v: View) -> Array:
 
 
 @theme.feature(
-    unit="managers", reason=_REASON, direction="rises", low=0, sentence="It has had {value} managers in all."
-)
-def managers_total(v: View) -> Array:
-    """Managers who began to look after it so far."""
-    return v.total(STARTED)
-
-
-@theme.feature(
     unit="managers",
     reason=_REASON,
     direction="rises",

@@ -127,7 +127,7 @@ def breadth(v: View, w: int) -> Array:
     unit="share",
     reason="product",
     direction="rises",
-    windows=WINDOWS,
+    windows=(1, 3, 12),
     low=0,
     sentence="Sent back goods worth {value} of what it bought in the last {w} periods.",
     empty="no value",

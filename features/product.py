@@ -15,6 +15,7 @@ from features.windows import View
 theme = Theme("product")
 
 _REASON = "product"
+RECENT_DAYS = 183  # about six months
 _listed = lambda t: ~t.is_return & (t.list_amount > 0)  # noqa: E731
 
 REQUESTED = Additive("requested", "product_requests", "requested_on")
@@ -29,7 +30,15 @@ def _oldest_request(known: Known) -> Expression:
     return rows.group_by(["account_id", "cutoff"]).agg(value=rows.as_of.delta(rows.requested_on, unit="day").max())
 
 
-OLDEST_REQUEST = AsOf("oldest_request", "product_requests", _oldest_request, columns=("requested_on", "granted_on"))
+def _recent_requests(known: Known) -> Expression:
+    rows = known.open_rows("product_requests", "requested_on", "granted_on")
+    rows = rows.filter(rows.as_of.delta(rows.requested_on, unit="day") <= RECENT_DAYS)
+    return rows.group_by(["account_id", "cutoff"]).agg(value=rows.count())
+
+
+_REQUEST = ("requested_on", "granted_on")
+RECENT_REQUESTS = AsOf("recent_requests", "product_requests", _recent_requests, columns=_REQUEST)
+OLDEST_REQUEST = AsOf("oldest_request", "product_requests", _oldest_request, columns=_REQUEST)
 
 
 @theme.feature(
@@ -57,24 +66,39 @@ def requests_oldest(v: View) -> Array:
     reason=_REASON,
     direction="rises",
     low=0,
-    sentence="It asked for {value} products or terms in the last 12 periods.",
+    sentence="{value} of its requests of the last six months are not granted.",
 )
-def requests(v: View) -> Array:
-    """Requests for a product or a term in the last 12 periods."""
-    return v.total(REQUESTED, 12)
+def requests_open_recent(v: View) -> Array:
+    """Requests for a product or a term of the last 183 days that are not granted."""
+    return np.nan_to_num(v.as_of(RECENT_REQUESTS), nan=0.0)
 
 
 @theme.feature(
     unit="days",
     reason=_REASON,
     direction="rises",
+    windows=(3, 12),
     low=0,
-    sentence="The products it buys were launched {value} ago on average.",
+    sentence="The products it bought in the last {w} periods were launched {value} ago on average.",
     empty="no value",
 )
-def range_age(v: View) -> Array:
-    """Mean days since launch of the different products ordered in the last 12 periods."""
-    return v.day - v.item_mean(LAUNCHED, 12)
+def range_age(v: View, w: int) -> Array:
+    """Mean days since launch of the different products ordered in the last {w} periods."""
+    return v.day - v.item_mean(LAUNCHED, w)
+
+
+@theme.feature(
+    unit="days",
+    reason=_REASON,
+    direction="rises",
+    peers="all",
+    relation="difference",
+    sentence="The products it buys were launched {value} earlier than those that others buy.",
+    empty="no value",
+)
+def range_age_against_others(v: View) -> Array:
+    """Mean days since launch of the products ordered in the last 6 periods, less the median of all accounts."""
+    return v.day - v.item_mean(LAUNCHED, 6)
 
 
 @theme.feature(

@@ -96,7 +96,7 @@ def rival_price_gap(v: View) -> Array:
     direction="falls",
     low=0,
     high=1,
-    windows=(3, 12),
+    windows=(3, 6),
     sentence="We have {value} of what it buys, by what was seen in the last {w} periods.",
     empty="no value",
 )

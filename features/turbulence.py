@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.declaration import Additive, Array, AsOf, Expression, Shared, Theme, ratio, trend
-from features.deliveries import STOCK_OUTS
+from features.declaration import Array, AsOf, Expression, Shared, Theme, ratio, trend
+from features.deliveries import REGION_PROMISED, REGION_STOCK_OUTS
 from features.fold import Known
 from features.orders import AMOUNT, amount_season
 from features.windows import View
@@ -20,9 +20,6 @@ RECENT_DAYS = 183  # about six months
 
 REGION_AMOUNT = Shared("region_amount", AMOUNT, by="region")
 COMPANY_AMOUNT = Shared("company_amount", AMOUNT, by="company")
-PROMISED = Additive("deliveries_promised", "deliveries", "promised_on")
-REGION_STOCK_OUTS = Shared("region_stock_outs", STOCK_OUTS, by="region")
-REGION_PROMISED = Shared("region_promised", PROMISED, by="region")
 _EVENT = ("scope", "scope_id", "started_on", "ended_on", "severity")
 
 
@@ -65,12 +62,20 @@ def _account_recent(known: Known) -> Expression:
     return rows.group_by(["account_id", "cutoff"]).agg(value=_severity(rows))
 
 
+def _line_running(known: Known) -> Expression:
+    return _by_share_of_lines(known, _running(known, "product_line"))
+
+
 def _line_recent(known: Known) -> Expression:
-    """Severity of events on product lines of which the account ordered in the year before the cut-off."""
-    rows = _recent(known, "product_line").select("cutoff", "severity", product_line="scope_id")
-    bought = known.bought_within_year("product_line")
-    rows = bought.join(rows, ["cutoff", "product_line"])
-    return rows.group_by(["account_id", "cutoff"]).agg(value=_severity(rows))
+    return _by_share_of_lines(known, _recent(known, "product_line"))
+
+
+def _by_share_of_lines(known: Known, events: Expression) -> Expression:
+    """Severity of events on product lines, by the share of each line in what the account ordered in a year."""
+    lines = events.group_by(["cutoff", "scope_id"]).agg(severity=_severity(events)).rename(product_line="scope_id")
+    rows = known.parts_of_year("product_line").join(lines, ["cutoff", "product_line"])
+    rows = rows.group_by(["account_id", "cutoff"]).agg(hit=(rows.part * rows.severity).sum(), whole=rows.whole.max())
+    return rows.select("account_id", "cutoff", value=rows.hit.cast("float64") / rows.whole.cast("float64"))
 
 
 COMPANY_RUNNING = AsOf("events_company_running", "events", _company_running, columns=_EVENT, by="company")
@@ -78,13 +83,9 @@ COMPANY_RECENT = AsOf("events_company_recent", "events", _company_recent, column
 REGION_RUNNING = AsOf("events_region_running", "events", _region_running, columns=_EVENT, by="region")
 REGION_RECENT = AsOf("events_region_recent", "events", _region_recent, columns=_EVENT, by="region")
 ACCOUNT_RECENT = AsOf("events_account_recent", "events", _account_recent, columns=_EVENT)
-LINE_RECENT = AsOf(
-    "events_line_recent",
-    "events",
-    _line_recent,
-    columns=_EVENT,
-    also={"orders": ("account_id", "ordered_at", "product_line", "is_return")},
-)
+_LINES = {"orders": ("account_id", "ordered_at", "product_line", "amount", "is_return")}
+LINE_RUNNING = AsOf("events_line_running", "events", _line_running, columns=_EVENT, also=_LINES)
+LINE_RECENT = AsOf("events_line_recent", "events", _line_recent, columns=_EVENT, also=_LINES)
 
 
 def _or_zero(values: Array) -> Array:
@@ -156,11 +157,23 @@ def events_account_recent(v: View) -> Array:
     reason=_REASON,
     direction="rises",
     low=0,
-    sentence="Events that shook product lines it buys in the last six months have severity {value}.",
+    sentence="Events that shook product lines it buys in the last six months have severity {value} by their share.",
 )
 def events_line_recent(v: View) -> Array:
-    """Sum of the severities of events of the last 183 days on product lines that it ordered in the last 12 periods."""
+    """Severities of events of the last 183 days on product lines, by each line's share of its last 12 periods."""
     return _or_zero(v.as_of(LINE_RECENT))
+
+
+@theme.feature(
+    unit="events",
+    reason=_REASON,
+    direction="rises",
+    low=0,
+    sentence="Events that shake product lines it buys now have severity {value} by their share.",
+)
+def events_line_running(v: View) -> Array:
+    """Severities of running events on product lines, by each line's share of what it ordered in 12 periods."""
+    return _or_zero(v.as_of(LINE_RUNNING))
 
 
 @theme.feature(

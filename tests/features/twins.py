@@ -132,16 +132,49 @@ twin("events_region_recent")(lambda known: _events(known, "region", False))
 twin("events_account_recent")(lambda known: _events(known, "account", False))
 
 
-@twin("events_line_recent")
-def events_line_recent(known: Known) -> dict[str, float]:
-    severity = _events(known, "product_line", False)
+def _events_of_lines(known: Known, running: bool) -> dict[str, float]:
+    severity = _events(known, "product_line", running)
     start = known.period.before(known.as_of, periods_in_year(known.period))
-    bought: dict[str, set[str]] = defaultdict(set)
+    bought: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for row in known.tables["orders"]:
         day = day_of(row["ordered_at"])
-        if not row["is_return"] and day is not None and day >= start and row["product_line"] in severity:
-            bought[row["account_id"]].add(row["product_line"])
-    return {account: sum(severity[line] for line in lines) for account, lines in bought.items()}
+        if not row["is_return"] and day is not None and day >= start and (row["amount"] or 0) > 0:
+            bought[row["account_id"]][row["product_line"]] += row["amount"]
+    return {
+        account: sum(severity.get(line, 0) * amount for line, amount in lines.items() if line) / sum(lines.values())
+        for account, lines in bought.items()
+    }
+
+
+twin("events_line_running")(lambda known: _events_of_lines(known, True))
+twin("events_line_recent")(lambda known: _events_of_lines(known, False))
+
+
+@twin("recent_requests")
+def recent_requests(known: Known) -> dict[str, float]:
+    return {
+        account: sum(known.since(row["requested_on"]) <= 183 and row["granted_on"] is None for row in rows)
+        for account, rows in known.by_account("product_requests").items()
+    }
+
+
+@twin("manager_contacts")
+def manager_contacts(known: Known) -> dict[str, float]:
+    managers: dict[str, str] = {}
+    for row in known.tables["assignments"]:
+        if row["ended_on"] is None and row["started_on"] < known.as_of:
+            account = row["account_id"]
+            managers[account] = min(managers.get(account, row["manager_id"]), row["manager_id"])
+    contacts = {
+        account: sum(known.since(row["contacted_at"]) <= 92 and not row["inbound"] for row in rows)
+        for account, rows in known.by_account("contacts").items()
+    }
+    result = {}
+    for account, manager in managers.items():
+        others = [contacts.get(a, 0) for a, m in managers.items() if m == manager and a != account]
+        if others:
+            result[account] = sum(others) / len(others)
+    return result
 
 
 def _since(known: Known, column: str) -> dict[str, float]:
