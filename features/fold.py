@@ -41,7 +41,8 @@ from features.tables import SQL_TYPES, TABLES, Table
 from features.windows import BITS, COMPANY, NO_LATE, SCALE, Cells, Grid, Ints, Items, Late, Panel, unpack_bits
 
 EPOCH = date(1970, 1, 1)
-EXACT = 2**53  # whole numbers up to here survive the way through float64
+# Whole numbers of 1/SCALE up to here survive the way through float64: beyond, value and product may round to a neighbour.
+EXACT = 2**51
 ON_TIME = -1  # stands for the period in which a row became known where that is the one it belongs to
 REGION = "region"
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from features.declaration import Additive, AsOf, Days, Distinct, ItemValue, Latest, Reach, Shared
 from features.errors import ConfigurationError
-from features.fold import Cutoffs, Fold, columns_of, connect, day_number, known_at, open_tables
+from features.fold import EXACT, Cutoffs, Fold, _whole, columns_of, connect, day_number, known_at, open_tables
 from features.orders import AMOUNT, ORDER_DAYS
 from features.periods import Duration, Label, edge_index
 from features.tables import TABLES
@@ -127,7 +127,7 @@ def test_a_row_without_its_event_counts_from_its_first_certain_date(without):
 
 
 def test_a_row_without_any_certain_date_has_always_been_known_or_since_its_entry():
-    rows = [{"account_id": "A"}, {"account_id": "B", "recorded_at": datetime(2024, 4, 2)}]
+    rows = [{"account_id": "A", "closed_on": AS_OF}, {"account_id": "B", "recorded_at": datetime(2024, 4, 2)}]
     assert known_days("accounts", *rows) == [date(1900, 1, 1), date(2024, 4, 2)]
 
 
@@ -174,7 +174,23 @@ def test_the_last_day_of_the_longest_period_counts(tmp_path):
     assert View(folded.panel(0, 1), folded.grid).days(ORDER_DAYS, 1).item() == 2
 
 
-def test_tenths_are_added_exactly(tmp_path):
-    folded = fold(tmp_path, [order("0.1", number) for number in range(30)])
-    assert View(folded.panel(0, 1), folded.grid).total(AMOUNT, 1).item() == 0
-    assert View(folded.panel(0, 1), folded.grid).total(AMOUNT, 2).item() == 3
+@given(st.integers(-EXACT, EXACT))
+def test_sums_survive_the_way_through_floating_point(tenthousandths):
+    assert _whole(np.array([tenthousandths / 10_000]), "amount").item() == tenthousandths
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_the_largest_exact_sum_is_folded_exactly_and_a_larger_one_refused(tmp_path, sign):
+    # 2**51 ten-thousandths are 225,179,981,368.5248
+    folded = fold(tmp_path, [order(f"{sign}225179981368.0001"), order(f"{sign}0.5247", 2)])
+    assert folded.panel(0, 1).additive["amount"].dense.sum() == int(f"{sign}{EXACT}")
+    folded = fold(tmp_path, [order(f"{sign}225179981368.0001"), order(f"{sign}0.7", 2)])
+    with pytest.raises(ConfigurationError, match=r"sums of amount exceed 225179981369 in one period.*larger unit"):
+        folded.panel(0, 1)
+
+
+def test_small_amounts_are_added_to_large_ones_exactly(tmp_path):
+    # in floating point each of the small ones would be rounded on its own
+    amounts = ["200000000000.0001", *["0.0001"] * 300]
+    folded = fold(tmp_path, [order(amount, number) for number, amount in enumerate(amounts)])
+    assert folded.panel(0, 1).additive["amount"].dense.sum() == 2_000_000_000_000_301
