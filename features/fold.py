@@ -82,7 +82,7 @@ def columns_of(fact: Fact) -> dict[str, set[str]]:
         for column in TABLES[fact.table].columns
     }
     table = ibis.table({name: _ibis_type(kind) for name, kind in schema.items()}, name=fact.table)
-    used = {fact.at}
+    used = {"account_id", fact.at}
     for build in (getattr(fact, "value", None), fact.where):
         if build is not None:
             used |= {field.name for field in build(table).op().find(ops.Field)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,11 @@ def test_nothing_shows_nothing():
         ("contacts", "replied_at", {"questions_unanswered", *named("reply_days_")}),
         ("complaints", "severity", {"complaints_severity"}),
         ("competitor_signals", "region", {"rival_signals_region"}),
+        (
+            "competitor_signals",
+            "account_id",
+            {"rival_since", "rival_price_gap", *named("rival_signals_1", "rival_signals_3", "wallet_")},
+        ),
         ("exits", "", set()),
         ("feedback", "", set()),
         ("prospects", "", set()),
@@ -134,3 +139,18 @@ def test_with_columns_missing_at_random_the_other_features_stay_what_they_are(wh
     assert 20 < len(shown) < len(FEATURES)
     assert shown <= set(some.columns)
     pd.testing.assert_frame_equal(some, full[list(some.columns)], check_exact=True)
+
+
+def test_signals_of_regions_alone_show_the_feature_of_regions(tmp_path):
+    orders = [
+        {"order_id": name, "account_id": name, "ordered_at": datetime(2024, 3, 1), "amount": 1, "is_return": False}
+        for name in ("A", "B")
+    ]
+    accounts = [{"account_id": "A", "region": "North"}, {"account_id": "B", "region": "South"}]
+    signals = [{"signal_id": str(day), "region": "North", "seen_on": date(2024, 3, day)} for day in (1, 14, 15)]
+    write(tmp_path, {"orders": orders, "accounts": accounts, "competitor_signals": signals})
+    path = tmp_path / "competitor_signals.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["account_id"]), path)
+    frame = built(tmp_path)
+    assert frame["rival_signals_region"].tolist() == [2, 0]
+    assert not {"rival_signals_3", "rival_since", "wallet_change"} & set(frame.columns)

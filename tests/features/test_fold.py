@@ -32,20 +32,26 @@ RUNNING = AsOf(
 @pytest.mark.parametrize(
     ("fact", "columns"),
     [
-        (PAID, {"rebates": {"paid_on", "paid_amount", "kind"}}),
-        (Additive("count", "contacts", "contacted_at"), {"contacts": {"contacted_at"}}),
-        (Days("days", "orders", "ordered_at", where=lambda t: ~t.is_return), {"orders": {"ordered_at", "is_return"}}),
-        (Latest("seen", "contacts", "contacted_at"), {"contacts": {"contacted_at"}}),
-        (PRODUCTS, {"orders": {"ordered_at", "product_id", "quantity"}}),
+        (PAID, {"rebates": {"account_id", "paid_on", "paid_amount", "kind"}}),
+        (Additive("count", "contacts", "contacted_at"), {"contacts": {"account_id", "contacted_at"}}),
+        (
+            Days("days", "orders", "ordered_at", where=lambda t: ~t.is_return),
+            {"orders": {"account_id", "ordered_at", "is_return"}},
+        ),
+        (Latest("seen", "contacts", "contacted_at"), {"contacts": {"account_id", "contacted_at"}}),
+        (PRODUCTS, {"orders": {"account_id", "ordered_at", "product_id", "quantity"}}),
         (
             ItemValue("launched", PRODUCTS, "products", "launched_on"),
-            {"orders": {"ordered_at", "product_id", "quantity"}, "products": {"product_id", "launched_on"}},
+            {
+                "orders": {"account_id", "ordered_at", "product_id", "quantity"},
+                "products": {"product_id", "launched_on"},
+            },
         ),
         (
             Shared("paid_by_region", PAID, by="region"),
-            {"rebates": {"paid_on", "paid_amount", "kind"}, "accounts": {"account_id", "region"}},
+            {"rebates": {"account_id", "paid_on", "paid_amount", "kind"}, "accounts": {"account_id", "region"}},
         ),
-        (Shared("paid_by_company", PAID, by="company"), {"rebates": {"paid_on", "paid_amount", "kind"}}),
+        (Shared("paid_by_company", PAID, by="company"), {"rebates": {"account_id", "paid_on", "paid_amount", "kind"}}),
         (
             RUNNING,
             {"events": {"started_on"}, "orders": {"product_line"}, "accounts": {"account_id", "region"}},
