@@ -123,6 +123,46 @@ def test_a_missing_value_is_named(root):
         load(root, "mine")
 
 
+@pytest.mark.parametrize("name", ["period", "horizon", "eligible", "booking_lag", "history"])
+def test_a_duration_that_cannot_be_read_is_named(root, name):
+    edit(root, "featurize", **{name: "a quarter"})
+    with pytest.raises(
+        ConfigurationError, match=rf"\n  featurize\.{name}: .*'a quarter' is not a duration\. Write for"
+    ):
+        load(root, "mine")
+
+
+@pytest.mark.parametrize("name", ["period", "horizon", "eligible"])
+@pytest.mark.parametrize("nothing", ["0 months", "0 days"])
+def test_a_period_a_horizon_and_a_time_of_eligibility_must_take_some_time(root, name, nothing):
+    edit(root, "featurize", **{name: nothing})
+    with pytest.raises(
+        ConfigurationError, match=rf"\n  featurize\.{name}: .*must be at least one day \(got '{nothing}'\)"
+    ):
+        load(root, "mine")
+
+
+def test_history_and_booking_lag_may_be_nothing(root):
+    edit(root, "featurize", history="0 months", booking_lag="0 days")
+    assert load(root, "mine").featurize.history.count == 0
+
+
+def test_a_section_of_an_overlay_without_values_changes_nothing(root):
+    plain = load(root, "mine")
+    overlay(root, "train:\n  # rounds: 7\nscore: {as_of: 2024-03-15}\n")
+    assert load(root, "mine").train == plain.train
+    assert load(root, "mine").score.as_of == date(2024, 3, 15)
+
+
+@pytest.mark.parametrize("value", ["7", "[rounds, 7]"])
+def test_a_section_of_an_overlay_that_holds_no_names_is_refused(root, value):
+    overlay(root, f"train: {value}\n")
+    with pytest.raises(
+        ConfigurationError, match=r"mine/params\.yaml: section train must hold values by name; it holds "
+    ):
+        load(root, "mine")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
