@@ -64,6 +64,20 @@ def test_a_link_to_a_folder_that_is_gone_can_be_moved(layout, data, tmp_path):
     assert layout.raw.resolve() == tmp_path / "moved"
 
 
+def test_a_link_given_as_the_folder_stays_what_it_is(layout, data):
+    run.link(data, layout.raw)
+    run.link(layout.raw, layout.raw)
+    assert layout.raw.resolve() == data
+
+
+def test_raw_files_that_lie_in_the_project_stay_there(layout, data):
+    layout.raw.parent.mkdir(parents=True)
+    data.rename(layout.raw)
+    run.link(layout.raw, layout.raw)
+    assert not layout.raw.is_symlink()
+    assert (layout.raw / "orders.csv").exists()
+
+
 @pytest.mark.parametrize("name", ["nowhere", "extract/orders.csv"])
 def test_what_is_no_folder_is_refused(layout, data, tmp_path, name):
     with pytest.raises(
