@@ -154,7 +154,8 @@ def check(con: Backend, tables: Mapping[str, CastTable], name: str, earliest: da
     """Check the kept rows of one of `tables` against its contract; one line for each rule broken.
 
     Rules: no empty value where none may be, unique key (empty values in it count as equal), dates from `earliest` to
-    `latest` (planned ones up to ten years later), allowed values, least values, accounts and managers that are known.
+    `latest` (planned ones up to ten years later), allowed values, least and most values, accounts and managers that are
+    known.
     """
     subject = tables[name]
     if not subject.columns:
@@ -335,6 +336,8 @@ def _column_rules(column: Column, told: bool, earliest: date, latest: date) -> I
         yield rule(f"none of {', '.join(column.allowed)}", lambda values: values.notin(column.allowed))
     if column.least is not None:
         yield rule(f"less than {column.least:g}", lambda values: values < column.least)
+    if column.most is not None:
+        yield rule(f"more than {column.most:g}", lambda values: values > column.most)
 
 
 def _references(con: Backend, tables: Mapping[str, CastTable], name: str) -> Iterator[_Rule]:

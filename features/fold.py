@@ -41,7 +41,8 @@ from features.tables import SQL_TYPES, TABLES, Table
 from features.windows import BITS, COMPANY, NO_LATE, SCALE, Cells, Grid, Ints, Items, Late, Panel, unpack_bits
 
 EPOCH = date(1970, 1, 1)
-EXACT = 2**53  # whole numbers up to here survive the way through float64
+# Whole numbers of 1/SCALE up to here survive the way through float64: beyond, value and product may round to a neighbour.
+EXACT = 2**51
 ON_TIME = -1  # stands for the period in which a row became known where that is the one it belongs to
 REGION = "region"
 
@@ -81,7 +82,7 @@ def columns_of(fact: Fact) -> dict[str, set[str]]:
         for column in TABLES[fact.table].columns
     }
     table = ibis.table({name: _ibis_type(kind) for name, kind in schema.items()}, name=fact.table)
-    used = {fact.at}
+    used = {"account_id", fact.at}
     for build in (getattr(fact, "value", None), fact.where):
         if build is not None:
             used |= {field.name for field in build(table).op().find(ops.Field)}

@@ -29,15 +29,13 @@ WALLET_SUM = Additive("wallet_sum", "competitor_signals", "seen_on", value=_valu
 
 def _in_region(known: Known) -> Expression:
     rows = known.rows("competitor_signals")
-    rows = rows.filter(
-        rows.account_id.isnull() & rows.region.notnull() & (rows.as_of.delta(rows.seen_on, unit="day") <= REGION_DAYS)
-    )
+    rows = rows.filter(rows.region.notnull() & (rows.as_of.delta(rows.seen_on, unit="day") <= REGION_DAYS))
+    if "account_id" in rows.columns:
+        rows = rows.filter(rows.account_id.isnull())
     return rows.group_by(["region", "cutoff"]).agg(value=rows.count())
 
 
-REGION_SIGNALS = AsOf(
-    "region_signals", "competitor_signals", _in_region, columns=("account_id", "region", "seen_on"), by="region"
-)
+REGION_SIGNALS = AsOf("region_signals", "competitor_signals", _in_region, columns=("region", "seen_on"), by="region")
 
 
 @theme.feature(

@@ -23,6 +23,14 @@ SQL_TYPES: dict[Kind, str] = {
     "flag": "BOOLEAN",
 }
 
+# Records, our own data, going there, a chain of referrals, people with influence, data bought of a third party; and
+# where later ones come from: new channels, regions and products.
+PROSPECT_SOURCES = (
+    *("record", "internal", "visit", "referral", "influencer", "third_party"),
+    *("new_channel", "new_region", "new_product"),
+)
+WEAK_INTENTS = ("unknown_to_them", "switching_cost", "risk", "competitor_stronger")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -31,6 +39,7 @@ class Column:
     `required`: must be in the source. `nullable`: may be empty. `separable`: a row without it is set aside in the
     quarantine rather than refused with the whole table. `planned`: may lie in the future (a due date).
     `known_on`: the date column from which this value is known. `snapshot`: today's value, overwritten by the source.
+    `least`, `most`: bounds of a sound value, both allowed.
     """
 
     name: str
@@ -45,6 +54,7 @@ class Column:
     snapshot: bool = False
     allowed: tuple[str, ...] = ()
     least: float | None = None
+    most: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,10 @@ def _account(required: bool = True) -> Column:
 
 def _event(name: str, kind: Kind, doc: str) -> Column:
     return Column(name, kind, doc, required=True, nullable=False, separable=True)
+
+
+def _criterion(name: str, doc: str) -> Column:
+    return Column(name, "integer", f"{doc}, 1 (little) to 5 (much)", snapshot=True, least=1, most=5)
 
 
 _RECORDED = Column("recorded_at", "time", "when the row was entered, where that is later than it happened")
@@ -220,7 +234,7 @@ TABLES: dict[str, Table] = {
             _event("opened_at", "time", "when it was made"),
             Column("resolved_at", "time", "when it was settled", known_on="resolved_at"),
             Column("kind", "text", "what about", allowed=("quality", "service", "logistics", "billing")),
-            Column("severity", "integer", "1 (slight) to 5 (grave)", least=1),
+            Column("severity", "integer", "1 (slight) to 5 (grave)", least=1, most=5),
         ),
         _table(
             "invoices",
@@ -245,7 +259,7 @@ TABLES: dict[str, Table] = {
             Column("kind", "text", "what happened"),
             _event("started_on", "date", "first day"),
             Column("ended_on", "date", "first day over", known_on="ended_on"),
-            Column("severity", "integer", "1 (slight) to 5 (grave)", least=1),
+            Column("severity", "integer", "1 (slight) to 5 (grave)", least=1, most=5),
         ),
         _table(
             "competitor_signals",
@@ -297,7 +311,19 @@ TABLES: dict[str, Table] = {
             ("prospect_id",),
             "recorded_at",
             _key("prospect_id", "the prospect"),
+            Column("name", "text", "its company's name", snapshot=True),
             Column("region", "text", "its region", snapshot=True),
+            Column("source", "text", "where it was found", allowed=PROSPECT_SOURCES),
+            Column("third_party", "flag", "judged from a third party's data, to be sampled before they are trusted"),
+            Column("intent", "text", "how much it wants to buy from us", snapshot=True, allowed=("strong", "weak")),
+            Column("intent_why", "text", "why it wants so little", snapshot=True, allowed=WEAK_INTENTS),
+            _criterion("size_strength", "its size and strength"),
+            _criterion("management_level", "how well it is managed"),
+            _criterion("customer_reach", "how many customers of its own it reaches"),
+            _criterion("purchasing_power", "what its own customers can spend"),
+            _criterion("marketing_level", "how well it markets"),
+            _criterion("growth", "how fast it grows"),
+            _criterion("relative_advantage", "our advantage over rivals with it"),
         ),
     )
 }

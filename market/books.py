@@ -20,8 +20,8 @@ from market.staff import END_REASONS, LEVELS, Staff
 REGIONS = ("North", "North-East", "East", "South-East", "South", "South-West", "West", "Centre")
 SEGMENTS = ("workshop", "retailer", "distributor", "chain")  # from the smallest to the largest
 CHANNELS = ("direct", "wholesale", "partner")
-_PLACES = ("Alder", "Birch", "Cedar", "Elm", "Hazel", "Juniper", "Linden", "Maple", "Oak", "Poplar", "Rowan", "Willow")
-_TRADES = ("Supplies", "Trading", "Stores", "Traders", "Wholesale", "Depot", "Partners", "Merchants")
+PLACES = ("Alder", "Birch", "Cedar", "Elm", "Hazel", "Juniper", "Linden", "Maple", "Oak", "Poplar", "Rowan", "Willow")
+TRADES = ("Supplies", "Trading", "Stores", "Traders", "Wholesale", "Depot", "Partners", "Merchants")
 _GIVEN = ("Ana", "Bo", "Clara", "Dan", "Eva", "Filip", "Gao", "Hana", "Ion", "Jun", "Kim", "Lin", "Mei", "Noa")
 _FAMILY = ("Albu", "Chen", "Dima", "Fang", "Grosu", "Huang", "Ionescu", "Li", "Marin", "Popa", "Stan", "Wang")
 
@@ -193,8 +193,8 @@ class Books:
         people, rng = self.market.people, self.rng
         ended = leaving.reason == CAUSES.index("natural_end")
         closed, why = natural.closings(leaving.stops, ended)
-        place, trade = people.name % len(_PLACES), people.name // len(_PLACES) % len(_TRADES)
-        street, house = people.name // 100 % len(_PLACES), people.name // 1200 % 180
+        place, trade = people.name % len(PLACES), people.name // len(PLACES) % len(TRADES)
+        street, house = people.name // 100 % len(PLACES), people.name // 1200 % 180
         home = np.arange(len(people))
         for account in np.flatnonzero(ended & (leaving.stops < NEVER) & (rng.random(len(people)) < 0.15)):
             first = int(np.searchsorted(people.opened, leaving.stops[account]))
@@ -204,10 +204,10 @@ class Books:
                 home[near[0]] = home[account]
         return frame(
             account_id=self.accounts_ids,
-            name=joined(words(_PLACES, place), words(_TRADES, trade), self.accounts_ids),
+            name=joined(words(PLACES, place), words(TRADES, trade), self.accounts_ids),
             address=joined(
                 ids("", 180, 3).take(pa.array(house[home])),
-                words(_PLACES, street[home]),
+                words(PLACES, street[home]),
                 words(("Street",), np.zeros(len(people), np.int64)),
                 words(REGIONS, people.region[home]),
             ),

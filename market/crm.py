@@ -177,19 +177,6 @@ class Crm:
             recorded_at=seconds(entered[rows]),
         )
 
-    def prospects(self) -> pd.DataFrame:
-        """The table `prospects`: not yet customers."""
-        market = self.market
-        years = (market.end - market.start) / 365.25
-        rng = stream(market.seed, "prospects")
-        size = round(market.settings.prospects * len(market.people) * years)
-        second = np.sort(rng.integers(market.start * DAY, market.end * DAY, size))
-        return frame(
-            prospect_id=ids("X", size, 6),
-            region=words(REGIONS, rng.integers(0, len(REGIONS), size)),
-            recorded_at=seconds(second),
-        )
-
 
 def in_charge(account: Ints, day: Ints, spells: Ints) -> Ints:
     """The manager in charge of each account on each day, -1 for none; `spells` are sorted by account and first day."""

@@ -93,7 +93,7 @@ def _arrow_column(values: pd.Series[Any], kind: str) -> Any:
     if kind == "decimal":
         return _decimal(values.to_numpy(np.float64))
     if kind == "integer":
-        return pa.array(values.to_numpy(np.int64))
+        return pa.Array.from_pandas(values, type=pa.int64())
     if kind == "flag":
         return pa.array(values.to_numpy(np.bool_))
     return pa.array(values.to_numpy())

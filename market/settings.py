@@ -211,4 +211,11 @@ class Settings:
     exits_audited: float = 0.05
     own_fault_hidden: float = 0.60  # share of their own faults that managers give another reason for
     exit_error: float = 0.15  # share of other reasons noted wrongly
+
+    # prospects
     prospects: float = 0.15  # a year, as a share of accounts
+    third_party_record: float = 0.4  # share of the records searched that are a third party's
+    criteria_noise: tuple[float, float] = (0.5, 1.2)  # of a criterion, in our own judgement and in a third party's
+    criteria_missing: float = 0.08  # share of criteria that nobody has judged
+    intent_missing: float = 0.10  # share of prospects whose intent is not known
+    intent_advantage: float = 1.2  # log-odds of a strong intent for each standard deviation of our advantage

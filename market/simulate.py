@@ -25,6 +25,7 @@ from market.orders import Orders, Pace
 from market.population import catalogue, population
 from market.product import Product
 from market.promises import Promises
+from market.prospects import prospects
 from market.rivals import Hidden, Rivals
 from market.scenarios import SCENARIOS
 from market.service import Service
@@ -121,6 +122,6 @@ def simulate(
         "competitor_signals": crm.signals(rivals),
         "product_requests": crm.requests(product),
         "exits": crm.exits_table(len(staff.all_managers()[0])),
-        "prospects": crm.prospects(),
+        "prospects": prospects(market),
         "truth": truth(market, leaving),
     }

@@ -8,13 +8,28 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from features.errors import ConfigurationError
 from features.periods import Duration
 from market.scenarios import SCENARIOS
 
-DurationField = Annotated[Duration, BeforeValidator(lambda value: Duration.parse(str(value)))]
+
+def _duration(value: Any) -> Duration:
+    try:
+        return Duration.parse(str(value))
+    except ConfigurationError as error:  # told with the parameter's name, beside all else that is wrong
+        raise ValueError(str(error)) from None
+
+
+def _some_time(duration: Duration) -> Duration:
+    if not duration.count:
+        raise ValueError("must be at least one day")
+    return duration
+
+
+DurationField = Annotated[Duration, BeforeValidator(_duration)]
+SomeTime = Annotated[DurationField, AfterValidator(_some_time)]
 
 
 class Section(BaseModel):
@@ -54,9 +69,9 @@ class Ingest(Section):
 
 
 class Featurize(Section):
-    period: DurationField
-    horizon: DurationField
-    eligible: DurationField
+    period: SomeTime
+    horizon: SomeTime
+    eligible: SomeTime
     min_orders: int = Field(ge=1)
     booking_lag: DurationField
     first_cutoff: date | None
@@ -132,15 +147,15 @@ def load(root: Path, source: str) -> Params:
     base = _read(root / "params.yaml")
     overlay_path = root / "sources" / source / "params.yaml"
     overlay = _read(overlay_path) if overlay_path.exists() else {}
-    merged = {
-        name: {**value, **overlay.get(name, {})} if isinstance(value, dict) else overlay.get(name, value)
-        for name, value in base.items()
-    }
     unknown = sorted(set(overlay) - set(base))
     if unknown:
         raise ConfigurationError(
             f"{overlay_path}: unknown section {unknown[0]!r}. Sections are {', '.join(sorted(base))}."
         )
+    merged = {
+        name: _overlaid(name, value, overlay[name], overlay_path) if name in overlay else value
+        for name, value in base.items()
+    }
     try:
         return Params.model_validate(merged)
     except ValidationError as error:
@@ -148,6 +163,16 @@ def load(root: Path, source: str) -> Params:
         raise ConfigurationError(
             "\n".join([f"{where} is not valid:", *_told(error), "Correct these values."])
         ) from None
+
+
+def _overlaid(name: str, base: Any, overlay: Any, path: Path) -> Any:
+    if not isinstance(base, dict):
+        return overlay
+    if overlay is None:  # all its values are comments
+        return base
+    if not isinstance(overlay, dict):
+        raise ConfigurationError(f"{path}: section {name} must hold values by name; it holds {overlay!r}.")
+    return {**base, **overlay}
 
 
 def changed(section: SectionType, given: Mapping[str, Any]) -> SectionType:

@@ -55,15 +55,18 @@ def run(layout: Layout, params: Params, data: Path | None) -> str:
 
 
 def link(data: Path, raw: Path) -> None:
-    """Make `raw` point to the user's folder `data`."""
+    """Make `raw` point to the user's folder `data`, unless it is that folder already."""
     if not data.is_dir():
         raise ConfigurationError(f"{data} is not a folder. Give the folder that holds the raw files.")
+    target = data.resolve()
+    if raw.resolve() == target:
+        return
     raw.parent.mkdir(parents=True, exist_ok=True)
     if raw.is_symlink():
         raw.unlink()
     elif raw.exists():
         raise ConfigurationError(f"{raw} is a folder of its own, not a link. Move it away, then run again.")
-    raw.symlink_to(data.resolve(), target_is_directory=True)
+    raw.symlink_to(target, target_is_directory=True)
 
 
 def found(layout: Layout, horizon: str) -> str:

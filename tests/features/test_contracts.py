@@ -12,8 +12,8 @@ from ibis.backends.duckdb import Backend
 from features import contracts
 from features.errors import ContractError, LimitError
 from features.tables import TABLES
+from tests.features.contract_rows import EARLIEST, LATEST, rows_like
 
-EARLIEST, LATEST = date(1990, 1, 1), date(2024, 3, 15)
 ORDER = {"order_id": "'O1'", "account_id": "'A1'", "ordered_at": "TIMESTAMP '2024-01-05 10:00:00'", "amount": "12.5"}
 
 
@@ -26,11 +26,7 @@ def con() -> Iterator[Backend]:
 
 def rows(*changes: dict[str, str | None], base: dict[str, str] = ORDER) -> str:
     """SQL of rows like `base`, each with its changes; a column changed to None is left out of every row."""
-    selects = []
-    for change in changes or ({},):
-        row = {name: value for name, value in {**base, **change}.items() if value is not None}
-        selects.append("SELECT " + ", ".join(f'{value} AS "{name}"' for name, value in row.items()))
-    return f"({' UNION ALL BY NAME '.join(selects)})"
+    return rows_like(base, *changes)
 
 
 def failures(con: Backend, **sources: str) -> list[str]:

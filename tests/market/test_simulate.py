@@ -73,6 +73,7 @@ def test_table_keeps_its_contract(tables: Tables, tmp_path: Path, name: str) -> 
         assert column.nullable or values.notna().all()
         assert not column.allowed or set(values.dropna()) <= set(column.allowed)
         assert column.least is None or values.min() >= column.least
+        assert column.most is None or values.max() <= column.most
         if column.kind in ("date", "time") and not column.planned:
             assert values.max() < END, f"{column.name} lies after the last month"
     assert b"pandas" not in (table.schema.metadata or {})
@@ -353,6 +354,30 @@ def test_managers_underreport_their_own_faults_and_audits_do_not(tables: Tables,
     assert (exits["reason"] == true)[audited & named].mean() == 1.0
     own = lambda reasons: reasons[~audited].isin(OWN_FAULTS).mean()  # noqa: E731
     assert own(exits["reason"]) < 0.8 * own(true)
+
+
+def test_prospects_are_judged_alike_on_all_criteria_less_so_by_a_third_party(tables: Tables) -> None:
+    prospects = tables["prospects"]
+    criteria = prospects[["size_strength", "management_level", "customer_reach", "purchasing_power", "marketing_level"]]
+    third = prospects["third_party"]
+    assert 0.1 < third.mean() < 0.4
+    assert third[prospects["source"] == "third_party"].all()
+    assert not third[~prospects["source"].isin(["third_party", "record"])].any()
+    alike = {whose: criteria[third == whose].corr().to_numpy()[np.triu_indices(5, 1)].mean() for whose in (False, True)}
+    assert 0.3 > alike[True] > 0.1
+    assert alike[False] > alike[True] + 0.1
+    assert criteria.isna().any().all()
+    assert set(criteria.stack().dropna().unique()) == {1, 2, 3, 4, 5}
+
+
+def test_prospects_of_weak_intent_say_why_and_want_more_where_our_advantage_is_larger(tables: Tables) -> None:
+    prospects = tables["prospects"]
+    assert set(prospects["intent"].dropna()) == {"strong", "weak"}
+    assert ((prospects["intent"] == "weak") == prospects["intent_why"].notna()).all()
+    advantage = prospects.groupby("intent")["relative_advantage"].mean()
+    assert advantage["strong"] > advantage["weak"] + 0.5
+    why = prospects.groupby("intent_why")["relative_advantage"].mean()
+    assert why.idxmin() == "competitor_stronger"
 
 
 def test_later_months_do_not_change_earlier_truth() -> None:

@@ -1,0 +1,202 @@
+"""What a fact reads, when a row counts, the grid of edges, and what a fold refuses."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import ibis
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.declaration import Additive, AsOf, Days, Distinct, ItemValue, Latest, Reach, Shared
+from features.errors import ConfigurationError
+from features.fold import EXACT, Cutoffs, Fold, _whole, columns_of, connect, day_number, known_at, open_tables
+from features.orders import AMOUNT, ORDER_DAYS
+from features.periods import Duration, Label, edge_index
+from features.tables import TABLES
+from features.windows import View
+from tests.features.worlds import LABEL, MONTH, arrow, write
+
+AS_OF = date(2024, 3, 15)
+PAID = Additive("paid", "rebates", "paid_on", value=lambda t: t.paid_amount, where=lambda t: t.kind == "term")
+PRODUCTS = Distinct("products", "orders", "ordered_at", item="product_id", where=lambda t: t.quantity > 0)
+RUNNING = AsOf(
+    "running", "events", lambda known: known.rows("events"), ("started_on",), {"orders": ("product_line",)}, by="region"
+)
+
+
+@pytest.mark.parametrize(
+    ("fact", "columns"),
+    [
+        (PAID, {"rebates": {"account_id", "paid_on", "paid_amount", "kind"}}),
+        (Additive("count", "contacts", "contacted_at"), {"contacts": {"account_id", "contacted_at"}}),
+        (
+            Days("days", "orders", "ordered_at", where=lambda t: ~t.is_return),
+            {"orders": {"account_id", "ordered_at", "is_return"}},
+        ),
+        (Latest("seen", "contacts", "contacted_at"), {"contacts": {"account_id", "contacted_at"}}),
+        (PRODUCTS, {"orders": {"account_id", "ordered_at", "product_id", "quantity"}}),
+        (
+            ItemValue("launched", PRODUCTS, "products", "launched_on"),
+            {
+                "orders": {"account_id", "ordered_at", "product_id", "quantity"},
+                "products": {"product_id", "launched_on"},
+            },
+        ),
+        (
+            Shared("paid_by_region", PAID, by="region"),
+            {"rebates": {"account_id", "paid_on", "paid_amount", "kind"}, "accounts": {"account_id", "region"}},
+        ),
+        (Shared("paid_by_company", PAID, by="company"), {"rebates": {"account_id", "paid_on", "paid_amount", "kind"}}),
+        (
+            RUNNING,
+            {"events": {"started_on"}, "orders": {"product_line"}, "accounts": {"account_id", "region"}},
+        ),
+        (Reach("complaints"), {"complaints": {"opened_at"}}),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_the_columns_that_a_fact_reads(fact, columns):
+    assert columns_of(fact) == columns
+
+
+def test_the_grid_reaches_from_the_first_day_to_the_end_of_the_last_label():
+    cutoffs = Cutoffs([date(2024, 1, 15), AS_OF], MONTH, LABEL)
+    grid = cutoffs.grid(date(2023, 11, 14))
+    days = [date(1970, 1, 1).fromordinal(date(1970, 1, 1).toordinal() + int(edge)) for edge in grid.edges]
+    assert days[0] == date(2023, 10, 15)  # the period that holds 2023-11-14
+    assert days[-2:] == [date(2024, 6, 15), date(2024, 7, 15)]  # the label of 2024-03-15 ends on 2024-06-15
+    assert [days[place] for place in grid.at] == [date(2024, 1, 15), AS_OF]
+    assert grid.year == 12
+
+
+def test_the_grid_begins_no_later_than_its_cutoffs():
+    grid = Cutoffs([AS_OF], MONTH, LABEL).grid(date(2025, 1, 1))
+    assert grid.at.tolist() == [0]
+    assert grid.edges[0] == day_number(AS_OF)
+
+
+@given(
+    st.dates(date(2010, 1, 1), date(2030, 1, 1)),
+    st.dates(date(2010, 1, 1), date(2030, 1, 1)),
+    st.sampled_from(["1 month", "2 months", "7 days", "30 days"]),
+    st.integers(0, 400),
+)
+def test_every_period_of_the_grid_is_the_one_its_days_are_numbered_by(as_of, first, period, horizon):
+    period = Duration.parse(period)
+    grid = Cutoffs([as_of], period, Label(Duration(horizon, "day"), Duration(12, "month"))).grid(first)
+    assert (np.diff(grid.edges) > 0).all()
+    assert grid.edges[grid.at[0]] == day_number(as_of)
+    assert grid.edges[0] <= day_number(min(first, as_of))
+    assert grid.edges[-1] > day_number(as_of) + horizon
+    if first <= as_of:
+        place = int(np.searchsorted(grid.edges, day_number(first), side="right")) - 1
+        assert place - grid.at[0] == edge_index(first, period, as_of)
+
+
+def known_days(name: str, *rows: dict[str, Any], without: tuple[str, ...] = ()) -> list[date]:
+    table = arrow(name, rows).drop_columns(list(without))
+    return known_at(ibis.memtable(table), TABLES[name]).name("known").to_pyarrow().to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"),
+    [
+        (None, date(2024, 2, 10)),
+        (datetime(2024, 2, 9), date(2024, 2, 10)),  # entered beforehand: it had not happened yet
+        (datetime(2024, 2, 10, 23), date(2024, 2, 10)),
+        (datetime(2024, 2, 11, 0), date(2024, 2, 11)),
+        (datetime(2024, 3, 20), date(2024, 3, 20)),
+    ],
+)
+def test_a_row_counts_from_the_later_of_event_and_entry(recorded, expected):
+    row = {"ordered_at": datetime(2024, 2, 10, 18), "recorded_at": recorded}
+    assert known_days("orders", row) == [expected]
+
+
+def test_a_row_counts_from_its_event_where_no_entries_are_kept():
+    row = {"ordered_at": datetime(2024, 2, 10, 18)}
+    assert known_days("orders", row, without=("recorded_at",)) == [date(2024, 2, 10)]
+
+
+@pytest.mark.parametrize("without", [(), ("promised_on",)])
+def test_a_row_without_its_event_counts_from_its_first_certain_date(without):
+    rows = [
+        {"due_on": date(2024, 4, 1), "paid_on": date(2024, 1, 1)},  # paid_on may be empty: it is not certain
+        {"due_on": date(2024, 4, 1), "recorded_at": datetime(2024, 4, 2)},
+    ]
+    assert known_days("rebates", *rows, without=without) == [date(2024, 4, 1), date(2024, 4, 2)]
+
+
+def test_a_row_without_any_certain_date_has_always_been_known_or_since_its_entry():
+    rows = [{"account_id": "A", "closed_on": AS_OF}, {"account_id": "B", "recorded_at": datetime(2024, 4, 2)}]
+    assert known_days("accounts", *rows) == [date(1900, 1, 1), date(2024, 4, 2)]
+
+
+def order(amount: str, number: int = 1, day: int = 10) -> dict[str, Any]:
+    return {
+        "order_id": f"O{number}",
+        "account_id": "A",
+        "ordered_at": datetime(2024, 2, day),
+        "amount": Decimal(amount),
+        "is_return": False,
+    }
+
+
+def fold(folder, orders: list[dict[str, Any]], period: Duration = MONTH, label: Label = LABEL) -> Fold:
+    write(folder, {"orders": orders})
+    connection = connect("1GB")
+    return Fold(connection, open_tables(connection, folder), [AMOUNT, ORDER_DAYS], Cutoffs([AS_OF], period, label))
+
+
+def test_a_folder_without_orders_is_refused(tmp_path):
+    with pytest.raises(
+        ConfigurationError, match=r"has no orders\.parquet\. Run `holdfast ingest` for this source first"
+    ):
+        open_tables(connect("1GB"), tmp_path)
+
+
+def test_orders_without_rows_are_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="orders has no rows"):
+        fold(tmp_path, [])
+
+
+@pytest.mark.parametrize("period", [Duration(3, "month"), Duration(63, "day")], ids=str)
+def test_a_period_longer_than_its_set_of_days_is_refused(tmp_path, period):
+    with pytest.raises(ConfigurationError, match=rf"featurize\.period {period} is longer than 62 days\. Use 2 months"):
+        fold(tmp_path, [order("1")], period)
+
+
+def test_the_last_day_of_the_longest_period_counts(tmp_path):
+    folded = fold(tmp_path, [order("1"), order("1", 2, 15)], Duration(62, "day"))
+    # 2024-03-15 is day 62 after 2024-01-13: the period before it ends with 2024-03-14
+    assert View(folded.panel(0, 1), folded.grid).days(ORDER_DAYS).item() == 2
+    edge = [{**order("1"), "ordered_at": datetime(2024, 3, 14)}, {**order("1", 2), "ordered_at": datetime(2024, 1, 13)}]
+    folded = fold(tmp_path, edge, Duration(62, "day"))
+    assert View(folded.panel(0, 1), folded.grid).days(ORDER_DAYS, 1).item() == 2
+
+
+@given(st.integers(-EXACT, EXACT))
+def test_sums_survive_the_way_through_floating_point(tenthousandths):
+    assert _whole(np.array([tenthousandths / 10_000]), "amount").item() == tenthousandths
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_the_largest_exact_sum_is_folded_exactly_and_a_larger_one_refused(tmp_path, sign):
+    # 2**51 ten-thousandths are 225,179,981,368.5248
+    folded = fold(tmp_path, [order(f"{sign}225179981368.0001"), order(f"{sign}0.5247", 2)])
+    assert folded.panel(0, 1).additive["amount"].dense.sum() == int(f"{sign}{EXACT}")
+    folded = fold(tmp_path, [order(f"{sign}225179981368.0001"), order(f"{sign}0.7", 2)])
+    with pytest.raises(ConfigurationError, match=r"sums of amount exceed 225179981369 in one period.*larger unit"):
+        folded.panel(0, 1)
+
+
+def test_small_amounts_are_added_to_large_ones_exactly(tmp_path):
+    # in floating point each of the small ones would be rounded on its own
+    amounts = ["200000000000.0001", *["0.0001"] * 300]
+    folded = fold(tmp_path, [order(amount, number) for number, amount in enumerate(amounts)])
+    assert folded.panel(0, 1).additive["amount"].dense.sum() == 2_000_000_000_000_301

@@ -1,0 +1,89 @@
+"""The logged model, loaded as a stranger would load it: by MLflow, without the project."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from datetime import date
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.risk import Calibration, Recipe, RiskModel, fit
+from models.splits import Split
+from models.tracking import REQUIREMENTS, SCORER
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*type hint")  # hints would change what MLflow checks
+NAMES = ["recency", "rebates_overdue", "amount_12"]
+DAY = date(2024, 3, 15)
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(rng.gamma(2.0, 1.0, (400, 3)), columns=NAMES)
+    frame.loc[rng.random(400) < 0.2, "amount_12"] = np.nan
+    frame["label"] = (frame["recency"] + frame["rebates_overdue"] + rng.normal(0, 1, 400) > 4).astype(float)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def model(frame) -> RiskModel:
+    recipe = Recipe(20, 0.1, 6, 20, 1.0, 1.0, 1.0, 7)
+    trained = fit(lambda days: frame, Split(DAY, (DAY,), (), ()), NAMES, recipe, {"horizon": "3 months"})
+    return RiskModel(trained.booster, Calibration(-0.4, 0.8), trained.meta)
+
+
+@pytest.fixture(scope="module")
+def logged(model, tmp_path_factory) -> Path:
+    """The folder of the logged model."""
+    folder = tmp_path_factory.mktemp("logged")
+    model.save(folder / "model")
+    mlflow.pyfunc.save_model(
+        str(folder / "logged"),
+        python_model=str(SCORER),
+        artifacts={"model": str(folder / "model")},
+        pip_requirements=list(REQUIREMENTS),
+    )
+    shutil.rmtree(folder / "model")  # it must stand on its own copy
+    return folder / "logged"
+
+
+@pytest.fixture(scope="module")
+def loaded(logged):
+    return mlflow.pyfunc.load_model(str(logged))
+
+
+def test_the_loaded_model_gives_the_same_risks(loaded, model, frame):
+    np.testing.assert_allclose(loaded.predict(frame[NAMES])["risk"], model.predict(frame), rtol=0, atol=1e-12)
+
+
+def test_it_finds_its_features_by_name(loaded, model, frame):
+    shuffled = frame[["label", *reversed(NAMES)]].assign(account_id="A")
+    np.testing.assert_allclose(loaded.predict(shuffled)["risk"], model.predict(frame), rtol=0, atol=1e-12)
+
+
+def test_whole_numbers_do_as_well(loaded, model, frame):
+    whole = frame[NAMES].fillna(0).round().astype(int)
+    np.testing.assert_allclose(loaded.predict(whole)["risk"], model.predict(whole), rtol=0, atol=1e-12)
+
+
+def test_it_imports_only_its_requirements_and_the_standard_library():
+    tree = ast.parse(SCORER.read_text(encoding="utf-8"))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add("." * node.level + (node.module or "").split(".")[0])
+    assert imported == {"json", "pathlib", *REQUIREMENTS}
+
+
+def test_it_is_text_and_no_pickle(logged):
+    kept = [path for path in logged.rglob("*") if path.is_file() and path.name != "python_env.yaml"]
+    assert {"scorer.py", "model.txt", "model.json", "MLmodel"} <= {path.name for path in kept}
+    for path in kept:
+        path.read_text(encoding="utf-8")

@@ -1,0 +1,200 @@
+"""Frames and texts are written whole or not at all; a matrix is read by cut-off, features at one as_of."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from features.errors import ConfigurationError, ContractError
+from features.fold import connect, open_tables
+from features.matrix import Plan
+from features.periods import Duration, Label
+from pipeline.frames import (
+    features_at,
+    known_until,
+    meta_of,
+    plan_from,
+    plan_of,
+    read_matrix,
+    write_frame,
+    write_text,
+)
+from pipeline.layout import Layout
+from pipeline.params import load
+from tests.features.worlds import write
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAN = Plan(Duration(1, "month"), Label(Duration(3, "month"), Duration(12, "month"), 2, Duration(5, "day")), 7)
+FRAME = pd.DataFrame({"account_id": ["A", "Ačme, Ltd"], "risk": [0.25, None], "as_of": [date(2024, 3, 15)] * 2})
+
+
+def test_the_ending_chooses_the_format(tmp_path):
+    write_frame(FRAME, tmp_path / "new" / "scores.csv")
+    write_frame(FRAME, tmp_path / "new" / "scores.parquet")
+    text = (tmp_path / "new" / "scores.csv").read_bytes().decode()
+    assert text == 'account_id,risk,as_of\nA,0.25,2024-03-15\n"Ačme, Ltd",,2024-03-15\n'
+    table = pq.read_table(tmp_path / "new" / "scores.parquet")
+    assert table.to_pylist() == [
+        {"account_id": "A", "risk": 0.25, "as_of": date(2024, 3, 15)},
+        {"account_id": "Ačme, Ltd", "risk": None, "as_of": date(2024, 3, 15)},
+    ]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["scores.csv", "scores.parquet"]
+
+
+@pytest.mark.parametrize("name", ["scores.xls", "scores", "scores.CSV", "scores.csv.gz"])
+def test_another_ending_is_refused_before_anything_is_made(tmp_path, name):
+    with pytest.raises(ConfigurationError, match=rf"{name}: the ending must be \.parquet or \.csv\."):
+        write_frame(FRAME, tmp_path / "new" / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_same_frame_gives_the_same_bytes(tmp_path, ending):
+    for name in ("one", "two"):
+        write_frame(FRAME.copy(), tmp_path / f"{name}.{ending}")
+    assert (tmp_path / f"one.{ending}").read_bytes() == (tmp_path / f"two.{ending}").read_bytes()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_failed_write_leaves_the_earlier_file(tmp_path, monkeypatch, ending):
+    path = tmp_path / f"scores.{ending}"
+    write_frame(FRAME, path)
+    before = path.read_bytes()
+
+    def half(*arguments, **options):
+        target = next(part for part in arguments if isinstance(part, Path))
+        target.write_bytes(b"half of")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", half)
+    monkeypatch.setattr(pq, "write_table", half)
+    with pytest.raises(OSError, match="no space left"):
+        write_frame(FRAME, path)
+    assert path.read_bytes() == before
+
+
+def test_a_text_is_replaced_whole(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "page.html"
+    write_text("première", path)
+    assert path.read_bytes() == "première".encode()
+    real = Path.write_text
+
+    def half(self, text, **options):
+        real(self, text[:3], **options)
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(OSError, match="no space left"):
+        write_text("second", path)
+    assert path.read_bytes() == "première".encode()
+
+
+@pytest.fixture
+def matrix(tmp_path):
+    folder = tmp_path / "matrix"
+    folder.mkdir()
+    days = [date(2024, 1, 15), date(2024, 2, 15)]
+    for number, accounts in enumerate((["C", "D"], ["A", "B"])):
+        rows = [(account, day) for day in days for account in accounts]
+        frame = pd.DataFrame(rows, columns=["account_id", "as_of"]).assign(recency=float(number))
+        write_frame(frame, folder / f"part-{number}.parquet")
+    return folder
+
+
+def test_a_matrix_is_read_in_order_of_cutoff_and_account(matrix):
+    frame = read_matrix(matrix)
+    assert frame["account_id"].tolist() == [*"ABCD"] * 2
+    assert frame["as_of"].tolist() == [date(2024, 1, 15)] * 4 + [date(2024, 2, 15)] * 4
+    assert frame["recency"].tolist() == [1, 1, 0, 0] * 2
+
+
+def test_some_cutoffs_of_a_matrix(matrix):
+    frame = read_matrix(matrix, [date(2024, 2, 15)])
+    assert set(frame["as_of"]) == {date(2024, 2, 15)}
+    assert len(frame) == 4
+    assert len(read_matrix(matrix, [])) == 0
+
+
+def test_a_cutoff_that_the_matrix_lacks_is_named(matrix):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"no accounts at the cut-off 2024-03-15\. .* choose among them, then run `holdfast feat",
+    ):
+        read_matrix(matrix, [date(2024, 4, 15), date(2024, 1, 15), date(2024, 3, 15)])
+
+
+def test_a_missing_matrix_says_what_to_run(tmp_path):
+    with pytest.raises(
+        ConfigurationError, match=r"nowhere is missing\. Run `holdfast featurize` for this source first"
+    ):
+        read_matrix(tmp_path / "nowhere")
+
+
+def test_a_plan_in_words_is_the_same_plan_again():
+    words = json.loads(json.dumps(meta_of(PLAN)))
+    assert words == {
+        "period": "1 month",
+        "horizon": "3 months",
+        "eligible": "12 months",
+        "min_orders": 2,
+        "booking_lag": "5 days",
+    }
+    assert plan_from(words, block=7) == PLAN
+
+
+def test_the_plan_is_that_of_the_parameters():
+    params = load(ROOT, "simulated").featurize
+    plan = plan_of(params)
+    assert (plan.period, plan.block) == (params.period, params.block)
+    assert plan.label == Label(params.horizon, params.eligible, params.min_orders, params.booking_lag)
+
+
+def order(account: str, ordered_at: datetime) -> dict:
+    return {
+        "order_id": f"{account}-{ordered_at:%m%d}", "account_id": account, "ordered_at": ordered_at, "amount": 1,
+        "is_return": False,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def layout(tmp_path):
+    layout = Layout(tmp_path, "mine")
+    layout.tables.mkdir(parents=True)
+    orders = [order("A", datetime(2024, 2, day)) for day in (1, 20)] + [order("B", datetime(2024, 3, 14, 18))]
+    write(layout.tables, {"orders": [*orders, order("B", datetime(2024, 1, 14))]})
+    return layout
+
+
+def test_data_are_known_until_the_day_after_the_last_order(layout, tmp_path):
+    assert known_until(open_tables(connect("1GB"), layout.tables)) == date(2024, 3, 15)
+    write(tmp_path / "none", {"orders": []})
+    with pytest.raises(ContractError, match=r"orders: the table has no rows\. Check the extract"):
+        known_until(open_tables(connect("1GB"), tmp_path / "none"))
+
+
+def test_features_at_a_day_or_at_the_day_after_the_last_order(layout):
+    frame = features_at(layout, None, PLAN, "1GB", ["recency", "order_days_total"])
+    assert frame["as_of"].unique().tolist() == [date(2024, 3, 15)]
+    assert frame.set_index("account_id")["recency"].to_dict() == {"A": 24, "B": 1}
+    frame = features_at(layout, date(2024, 2, 21), PLAN, "1GB", ["recency"])
+    assert frame.set_index("account_id")["recency"].to_dict() == {"A": 1}  # B had ordered on one day only
+    assert list(frame.columns[-1:]) == ["recency"]
+
+
+def test_features_that_the_tables_cannot_show_are_counted_and_one_is_named(layout):
+    names = ["recency", "rebates_overdue", "manager_absent"]
+    with pytest.raises(ContractError, match=r"tables: 2 features of the model cannot be built, .* 'rebates_overdue': "):
+        features_at(layout, None, PLAN, "1GB", names)
+
+
+def test_a_day_on_which_nobody_is_eligible_is_refused_with_the_last_order(layout):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"Nobody is eligible at 2026-01-01: no account ordered in the 12 months before it\. Orders end on 2024-03-14",
+    ):
+        features_at(layout, date(2026, 1, 1), PLAN, "1GB", ["recency"])
