@@ -17,9 +17,13 @@ theme = Theme("attention")
 
 _UNEQUAL = "unequal_treatment"
 _DETAILS = "neglected_details"
-_from_us = lambda t: ~ibis.coalesce(t.inbound, False)  # noqa: E731
 _visit = lambda t: (t.kind == "visit") & ~ibis.coalesce(t.inbound, False)  # noqa: E731
 _from_them = lambda t: t.inbound  # noqa: E731
+
+
+def _from_us(t: Expression) -> Expression:
+    return ~ibis.coalesce(t.inbound, False)
+
 
 CONTACTS = Additive("contacts", "contacts", "contacted_at", where=_from_us)
 VISITS = Additive("visits", "contacts", "contacted_at", where=_visit)
