@@ -6,12 +6,18 @@ import pandas as pd
 
 from features.catalog import FEATURES
 from models.risk import RiskModel
+from models.treeshap import GroupShap
 
 
-def contributions(model: RiskModel, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series[float]]:
-    """SHAP in calibrated log-odds, (rows, features), and the base: together the model's log-odds (to 1e-6)."""
-    values, base = model.contributions(frame)
-    return pd.DataFrame(values, index=frame.index, columns=model.features), pd.Series(base, frame.index, name="base")
+def contributions(model: RiskModel, frame: pd.DataFrame) -> tuple[pd.DataFrame, float]:
+    """Exact SHAP values in calibrated log-odds, (rows, features), and the base.
+
+    A row's values and the base add up to the model's log-odds of the row (to 1e-6).
+    """
+    shap = GroupShap.of(model.booster, range(len(model.features)))
+    values = shap.values(model.inputs(frame)) * model.calibration.slope
+    base = shap.base * model.calibration.slope + model.calibration.intercept
+    return pd.DataFrame(values, index=frame.index, columns=model.features), base
 
 
 def grouped(values: pd.DataFrame) -> pd.DataFrame:

@@ -79,18 +79,12 @@ class RiskModel:
 
     def log_odds(self, frame: pd.DataFrame) -> FloatArray:
         """Calibrated log-odds of no order in the horizon: (rows,)."""
-        raw = np.asarray(self.booster.predict(self._inputs(frame), raw_score=True), dtype=np.float64)
+        raw = np.asarray(self.booster.predict(self.inputs(frame), raw_score=True), dtype=np.float64)
         return self.calibration.intercept + self.calibration.slope * raw
 
     def predict(self, frame: pd.DataFrame) -> FloatArray:
         """Probability of no order in the horizon: (rows,)."""
         return 1 / (1 + np.exp(-self.log_odds(frame)))
-
-    def contributions(self, frame: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
-        """Exact SHAP values in calibrated log-odds, (rows, features), and the base, (rows,): they add up."""
-        values = np.asarray(self.booster.predict(self._inputs(frame), pred_contrib=True), dtype=np.float64)
-        values = values * self.calibration.slope
-        return values[:, :-1], values[:, -1] + self.calibration.intercept
 
     @property
     def content_hash(self) -> str:
@@ -121,7 +115,8 @@ class RiskModel:
         content.pop("hash")
         return cls(lgb.Booster(model_file=str(folder / MODEL_FILE)), calibration, content)
 
-    def _inputs(self, frame: pd.DataFrame) -> FloatArray:
+    def inputs(self, frame: pd.DataFrame) -> FloatArray:
+        """The model's features of the matrix in its order, (rows, features). Raises ContractError if one is missing."""
         missing = [name for name in self.features if name not in frame.columns]
         if missing:
             raise ContractError(

@@ -1,4 +1,4 @@
-"""Plots of the explanation, drawn by the shap library, which is also the oracle of the values."""
+"""Plots of the explanation, drawn by the shap library."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from models.attribution import contributions
 from models.risk import RiskModel
 
 
@@ -19,9 +20,12 @@ def beeswarm(model: RiskModel, frame: pd.DataFrame, path: Path) -> None:
     """Write a PNG of the SHAP values (calibrated log-odds) of the features that matter most."""
     import shap  # slow to import, and needed by this stage only
 
-    values, base = model.contributions(frame)
+    values, base = contributions(model, frame)
     explanation = shap.Explanation(
-        values=values, base_values=base, data=frame[model.features].to_numpy(), feature_names=model.features
+        values=values.to_numpy(),
+        base_values=np.full(len(frame), base),
+        data=model.inputs(frame),
+        feature_names=model.features,
     )
     np.random.seed(0)  # the library jitters its points by the global generator
     shap.plots.beeswarm(explanation, max_display=20, show=False)
