@@ -1,7 +1,7 @@
 """The documented reasons: their taxonomy, the shares of an account's risk, the reasons named and their evidence.
 
-First version: shares are what pushes the risk up, by reason; symptoms and context are never named as a reason, their
-push is `unexplained`. Associated with the loss, not proven to cause it.
+Shares come from the model of causes; symptoms and context are never named as a reason. Associated with the loss, not
+proven to cause it.
 """
 
 from __future__ import annotations
@@ -47,22 +47,18 @@ def observable(features: Sequence[str]) -> tuple[str, ...]:
     return tuple(code for code in taxonomy().codes if code in seen)
 
 
-def shares(groups: pd.DataFrame) -> pd.DataFrame:
-    """Share of each documented reason in what pushes an account's risk up: (accounts, reasons and unexplained).
+def shares(hazards: pd.DataFrame) -> pd.DataFrame:
+    """Share of each documented reason in why an account would be lost: (accounts, reasons and unexplained).
 
-    `groups` is the output of `attribution.grouped`: log-odds by reason, `symptom` and `context`. A reason's share is
-    its push (the positive part) over the pushes of all reasons and of symptoms and context taken together, which are
-    `share_unexplained`. Shares of observable reasons sum to one with it; a reason that cannot be seen is NaN, not 0.
+    `hazards` holds a column for each reason that can be seen, in units of what no table shows (`CauseModel.hazards`):
+    share = hazard / (1 + sum of all), `share_unexplained` = 1 / (1 + sum of all). They sum to one; a reason that cannot
+    be seen is NaN, not 0.
     """
-    codes = [code for code in taxonomy().codes if code in groups.columns]
-    push = groups[codes].clip(lower=0.0)
-    rest = groups.reindex(columns=["symptom", "context"], fill_value=0.0).sum(axis=1).clip(lower=0.0)
-    total = push.sum(axis=1) + rest
-    result = pd.DataFrame(np.nan, index=groups.index, columns=[f"share_{code}" for code in taxonomy().codes])
-    for code in codes:
-        result[f"share_{code}"] = np.where(total > 0, push[code] / total.where(total > 0, 1.0), 0.0)
-    result["share_unexplained"] = 1.0 - result.sum(axis=1)
-    return result
+    total = 1 + hazards.sum(axis=1)
+    columns = {
+        f"share_{code}": hazards[code] / total if code in hazards.columns else np.nan for code in taxonomy().codes
+    }
+    return pd.DataFrame({**columns, "share_unexplained": 1 / total}, index=hazards.index)
 
 
 def named(share: pd.DataFrame, min_share: float) -> pd.DataFrame:
@@ -79,9 +75,10 @@ def named(share: pd.DataFrame, min_share: float) -> pd.DataFrame:
 
 
 def evidence(frame: pd.DataFrame, contributions: pd.DataFrame, reasons: pd.DataFrame) -> pd.DataFrame:
-    """`evidence_1 .. evidence_3`: for each named reason the sentence of its feature that pushes most, with its value.
+    """`evidence_1 .. evidence_3`: for each named reason the sentence of its feature that counts most, with its value.
 
-    `frame`: features; `contributions`: SHAP in log-odds by feature; `reasons`: output of `named`; same rows.
+    `frame`: features; `contributions`: what each adds to its reason (`CauseModel.contributions`); `reasons`: output of
+    `named`; same rows. A feature without a value is evidence of nothing.
     """
     by_name = {feature.name: feature for feature in FEATURES}
     words = np.full((len(frame), NAMED), None, dtype=object)
@@ -89,7 +86,8 @@ def evidence(frame: pd.DataFrame, contributions: pd.DataFrame, reasons: pd.DataF
         own = [name for name in contributions.columns if by_name[name].reason == code]
         if not own:
             continue
-        strongest = np.array(own)[contributions[own].to_numpy().argmax(axis=1)]
+        counts = contributions[own].where(frame[own].notna().to_numpy(), -np.inf).to_numpy()
+        strongest = np.array(own)[counts.argmax(axis=1)]
         for place in range(1, NAMED + 1):
             rows = np.flatnonzero((reasons[f"reason_{place}"] == code).to_numpy())
             for row in rows:

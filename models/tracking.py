@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from features.errors import ConfigurationError
+from models.causes import CauseModel
 from models.risk import RiskModel
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -56,17 +57,22 @@ def code_version() -> str:
 def log_training(
     source: str,
     model: RiskModel,
+    why: CauseModel,
     folder: Path,
+    causes: Path,
     rows: pd.DataFrame,
     params: Mapping[str, Any],
     tables: Path,
 ) -> None:
-    """Track a training and register its model as `challenger`; the very same model is registered once only."""
+    """Track a training and register its models as `challenger`; the very same models are registered once only.
+
+    `folder` holds the risk model, `causes` the model of causes that goes with it.
+    """
     with _mlflow() as mlflow:
         from mlflow.models import infer_signature
 
         client = mlflow.MlflowClient()
-        found = _versions(client, source, model)
+        found = [item for item in _versions(client, source, model) if item.tags.get("cause_hash") == why.content_hash]
         if found:
             client.set_registered_model_alias(registered_name(source), "challenger", found[-1].version)
             return
@@ -79,21 +85,21 @@ def log_training(
                 {**params, **{k: v for k, v in model.meta.items() if k not in ("features", "train_cutoffs")}}
             )
             mlflow.log_params({"features": len(model.features), "train_cutoffs": len(model.meta["train_cutoffs"])})
-            mlflow.set_tags(
-                {"model_hash": model.content_hash, "data_hash": data_hash(tables), "code_version": code_version()}
-            )
+            hashes = {"model_hash": model.content_hash, "cause_hash": why.content_hash}
+            mlflow.set_tags({**hashes, "data_hash": data_hash(tables), "code_version": code_version()})
             mlflow.log_metrics({"train_rows": len(rows), "train_losses": float(rows["label"].sum())})
             info = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(SCORER),
-                artifacts={"model": str(folder)},
+                artifacts={"model": str(folder), "causes": str(causes)},
                 signature=signature,
                 input_example=example,
                 pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
                 registered_model_name=registered_name(source),
             )
             number = str(info.registered_model_version)
-            client.set_model_version_tag(registered_name(source), number, "model_hash", model.content_hash)
+            for name, value in hashes.items():
+                client.set_model_version_tag(registered_name(source), number, name, value)
             client.set_registered_model_alias(registered_name(source), "challenger", number)
 
 
@@ -131,7 +137,7 @@ def _versions(client: Any, source: str, model: RiskModel) -> list[Any]:
 
 
 def download_model(source: str, alias: str) -> Path:
-    """Folder with the model files behind an alias of the registry.
+    """Folder with the model files behind an alias of the registry; the model of causes lies beside it.
 
     Raises ConfigurationError if there is no such alias.
     """

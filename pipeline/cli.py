@@ -97,11 +97,11 @@ def audit(source: Source = "simulated") -> None:
 
 @app.command()
 def train(source: Source = "simulated") -> None:
-    """Train the risk model and register it in MLflow."""
+    """Train the risk model and the model of causes, and register them in MLflow."""
     from pipeline import train as stage
 
     layout, params = _setup(source)
-    stage.run(layout, params.featurize, params.train)
+    stage.run(layout, params.featurize, params.train, params.reasons)
 
 
 @app.command()

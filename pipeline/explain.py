@@ -7,14 +7,13 @@ from time import perf_counter
 
 import pandas as pd
 
-from models.attribution import grouped
+from models.attribution import contributions, grouped
 from models.reasons import evidence
-from models.risk import RiskModel
 from models.shap_plots import beeswarm
 from pipeline.frames import write_frame
 from pipeline.layout import Layout
 from pipeline.params import Params
-from pipeline.score import score
+from pipeline.score import resolve_model, score
 
 log = logging.getLogger("holdfast")
 
@@ -22,9 +21,9 @@ log = logging.getLogger("holdfast")
 def run(layout: Layout, params: Params) -> None:
     """Write `explanations.parquet` (log-odds by reason, adding up to the risk's; evidence) and the SHAP plot."""
     started = perf_counter()
-    model = RiskModel.load(layout.model)
-    scores, frame, values = score(model, layout, params, params.score.as_of)
-    groups = grouped(values)
+    model, why = resolve_model(layout, None)
+    scores, frame = score(model, why, layout, params, params.score.as_of)
+    groups = grouped(contributions(model, frame)[0])
     log_odds = model.log_odds(frame)
     reasons = scores[["reason_1", "reason_2", "reason_3"]]
     result = pd.concat(
@@ -33,7 +32,7 @@ def run(layout: Layout, params: Params) -> None:
             pd.Series(log_odds, name="log_odds"),
             pd.Series(log_odds - groups.sum(axis=1).to_numpy(), name="base"),
             groups.add_prefix("pushes_"),
-            evidence(frame, values, reasons),
+            evidence(frame, why.contributions(frame), reasons),
         ],
         axis=1,
     )

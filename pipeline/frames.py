@@ -83,8 +83,11 @@ def read_matrix(folder: Path, cutoffs: Sequence[date] | None = None) -> pd.DataF
     return frame
 
 
-def features_at(layout: Layout, as_of: date | None, plan: Plan, memory: str, names: Sequence[str]) -> pd.DataFrame:
-    """Features, by name, of every eligible account at `as_of` (None: the day after the last order).
+def features_at(
+    layout: Layout, as_of: date | None, plan: Plan, memory: str, names: Sequence[str], lags: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Features, by name, of every eligible account at `as_of` (None: the day after the last order), and the same rows
+    with those of the `lags` cut-offs before it, by whole periods.
 
     Raises ConfigurationError if nobody is eligible, ContractError if the tables cannot show a feature.
     """
@@ -100,15 +103,17 @@ def features_at(layout: Layout, as_of: date | None, plan: Plan, memory: str, nam
             )
         until = known_until(tables)
         day = until if as_of is None else as_of
-        parts = list(build(connection, tables, [day], plan, until, [shown[name] for name in names]))
+        cutoffs = [plan.period.before(day, back) for back in range(lags + 1)]
+        parts = list(build(connection, tables, cutoffs, plan, until, [shown[name] for name in names]))
         connection.disconnect()
-    frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+    rows: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+    frame = rows[rows["as_of"] == day].reset_index(drop=True)
     if frame.empty:
         raise ConfigurationError(
             f"Nobody is eligible at {day}: no account ordered in the {plan.label.eligible} before it. "
             f"Orders end on {until - timedelta(days=1)}; choose --as-of accordingly."
         )
-    return frame
+    return frame, rows
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:

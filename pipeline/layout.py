@@ -53,6 +53,10 @@ class Layout:
         return self.artifacts / "model"
 
     @property
+    def causes(self) -> Path:
+        return self.artifacts / "causes"
+
+    @property
     def predictions(self) -> Path:
         return self.artifacts / "predictions.parquet"
 

@@ -99,6 +99,18 @@ class Train(Section):
     seed: int
 
 
+class Reasons(Section):
+    lead: int = Field(ge=0)
+    lags: int = Field(ge=0)
+    warm: int = Field(ge=0)
+    rounds: int = Field(ge=1)
+    learning_rate: float = Field(gt=0, le=1)
+    leaves: int = Field(ge=2)
+    min_leaf: int = Field(ge=1)
+    l2: float = Field(ge=0)
+    seed: int
+
+
 class Evaluate(Section):
     cutoffs: list[date] | None
     tests: int = Field(ge=1)
@@ -130,6 +142,7 @@ class Params(Section):
     featurize: Featurize
     audit: Audit
     train: Train
+    reasons: Reasons
     evaluate: Evaluate
     score: Score
     explain: Explain

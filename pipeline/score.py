@@ -9,7 +9,7 @@ from time import perf_counter
 
 import pandas as pd
 
-from models.attribution import contributions, grouped
+from models.causes import CauseModel
 from models.reasons import named, shares
 from models.risk import RiskModel
 from models.tracking import download_model
@@ -23,7 +23,7 @@ log = logging.getLogger("holdfast")
 def run(layout: Layout, params: Params, as_of: date | None, out: Path, model: str | None) -> None:
     """Write the scores to `out`, Parquet or CSV by its ending."""
     started = perf_counter()
-    scores = score(resolve_model(layout, model), layout, params, as_of or params.score.as_of)[0]
+    scores = score(*resolve_model(layout, model), layout, params, as_of or params.score.as_of)[0]
     write_frame(scores, out)
     active = scores[~scores["lapsed"]]
     log.info(
@@ -39,21 +39,21 @@ def run(layout: Layout, params: Params, as_of: date | None, out: Path, model: st
 
 
 def score(
-    model: RiskModel, layout: Layout, params: Params, as_of: date | None
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Scores ordered by rank, with the features and the SHAP values (log-odds) of the same rows.
+    model: RiskModel, why: CauseModel, layout: Layout, params: Params, as_of: date | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores ordered by rank, with the features of the same rows.
 
     Accounts are ranked by risk; equal risks by expected loss, then by account, so that the order is certain.
     """
     plan = plan_from(dict(model.meta), params.featurize.block)
-    frame = features_at(layout, as_of, plan, params.featurize.memory, model.features)
+    frame, rows = features_at(layout, as_of, plan, params.featurize.memory, model.features, why.recipe.lags)
     frame["risk"] = model.predict(frame)
     frame["expected_loss"] = frame["risk"] * frame["amount_12"].clip(lower=0.0)
     frame = frame.sort_values(
         ["risk", "expected_loss", "account_id"], ascending=[False, False, True], ignore_index=True
     )
-    values, _ = contributions(model, frame)
-    share = shares(grouped(values))
+    hazards = why.hazards(rows).groupby(rows["account_id"]).mean()
+    share = shares(hazards.reindex(frame["account_id"]).reset_index(drop=True))
     scores = pd.concat(
         [
             frame[["account_id", "as_of", "lapsed", "risk"]],
@@ -64,13 +64,13 @@ def score(
         ],
         axis=1,
     )
-    return scores, frame[model.features], values
+    return scores, frame[model.features]
 
 
-def resolve_model(layout: Layout, model: str | None) -> RiskModel:
-    """The model at a path or behind an alias of the registry; the source's own where None."""
+def resolve_model(layout: Layout, model: str | None) -> tuple[RiskModel, CauseModel]:
+    """The model at a path or behind an alias of the registry, the source's own where None, and that of causes beside."""
     if model is None:
-        return RiskModel.load(layout.model)
-    if Path(model).is_dir():
-        return RiskModel.load(Path(model))
-    return RiskModel.load(download_model(layout.source, model))
+        folder = layout.model
+    else:
+        folder = Path(model) if Path(model).is_dir() else download_model(layout.source, model)
+    return RiskModel.load(folder), CauseModel.load(folder.parent / layout.causes.name)

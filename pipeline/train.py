@@ -1,4 +1,4 @@
-"""Stage train: the risk model on all matured labels, saved and tracked."""
+"""Stage train: the risk model and the model of causes on all matured labels, saved and tracked."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ import pandas as pd
 
 from features.errors import ConfigurationError
 from features.matrix import KEYS
+from models import causes
+from models.causes import CauseRecipe
 from models.risk import Recipe, RiskModel, fit
 from models.splits import split
 from models.tracking import log_training
 from pipeline.frames import label_of, meta_of, plan_of, read_matrix
 from pipeline.layout import Layout
-from pipeline.params import Featurize, Train
+from pipeline.params import Featurize, Reasons, Train
 
 log = logging.getLogger("holdfast")
 
 
-def run(layout: Layout, featurize: Featurize, params: Train) -> None:
-    """Write `artifacts/<source>/model` and register it in MLflow as challenger."""
+def run(layout: Layout, featurize: Featurize, params: Train, reasons: Reasons) -> None:
+    """Write `artifacts/<source>/model` and `causes` and register them in MLflow as challenger."""
     started = perf_counter()
     matrix = read_matrix(layout.matrix)
     matured = matrix.loc[matrix["label"].notna(), "as_of"]
@@ -34,7 +36,11 @@ def run(layout: Layout, featurize: Featurize, params: Train) -> None:
     model = fit_at(matrix, now, featurize, params)
     model.save(layout.model)
     rows = matrix[matrix["as_of"].astype(str).isin(model.meta["train_cutoffs"])]
-    log_training(layout.source, model, layout.model, rows, params.model_dump(), layout.tables)
+    recipe = CauseRecipe(**reasons.model_dump())
+    why = causes.fit(causes.ahead(matrix, featurize.period, recipe.lead), model.features, recipe)
+    why.save(layout.causes)
+    told = {**params.model_dump(), **{f"reasons.{name}": value for name, value in reasons.model_dump().items()}}
+    log_training(layout.source, model, why, layout.model, layout.causes, rows, told, layout.tables)
     log.info(
         "train %s: %s rows, %s losses, %s cut-offs, %s features; %.1f s; wrote %s (hash %s)",
         layout.source,

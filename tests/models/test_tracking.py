@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from features.errors import ConfigurationError
+from models.causes import CauseModel, CauseRecipe
 from models.risk import Recipe, RiskModel, fit
 from models.splits import Split
 from models.tracking import (
@@ -30,6 +31,7 @@ from models.tracking import (
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 NAMES = ["recency", "amount_12"]
 DAY = date(2024, 3, 15)
+WHY = CauseModel({}, {}, {}, CauseRecipe(2, 3, 1, 1, 0.1, 3, 20, 1.0, 7))
 
 
 def rows() -> pd.DataFrame:
@@ -132,7 +134,9 @@ def trained(registry, client, model):
     for number, one in enumerate((model, other, model)):
         folder = registry / str(number) / "model"
         one.save(folder)
-        log_training("mine", one, folder, rows(), {"rounds": 3}, tables)
+        causes = folder.with_name("causes")
+        WHY.save(causes)
+        log_training("mine", one, WHY, folder, causes, rows(), {"rounds": 3}, tables)
         versions.append(client.get_model_version_by_alias(registered_name("mine"), "challenger").version)
     return versions
 
