@@ -3,7 +3,7 @@ DATA ?=
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test bench scenarios docs lock clean
+.PHONY: run test bench scenarios reasons docs lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -17,6 +17,7 @@ test: .venv/installed
 
 bench: .venv/installed
 	python -m benchmarks.matrix
+	python -m benchmarks.shap_speed
 
 .venv/installed: requirements.lock pyproject.toml
 	@echo "Installing the locked dependencies into .venv (a few minutes, once)"
@@ -27,6 +28,9 @@ bench: .venv/installed
 
 scenarios: .venv/installed
 	python -m benchmarks.scenarios
+
+reasons: .venv/installed
+	python -m benchmarks.reasons
 
 docs: .venv/installed
 	python -m features.documentation

@@ -9,24 +9,18 @@ intervals resample accounts. Then what the rows that the CRM closes because of a
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
 import pandas as pd
-import pyarrow as pa
 from tqdm import tqdm
 
+from benchmarks.markets import simulated
 from features.catalog import FEATURES
-from features.fold import connect, open_tables
-from features.matrix import build, features_of
-from features.periods import rolling_cutoffs
 from market.scenarios import SCENARIOS
-from market.simulate import simulate, write
 from models.metrics import evaluate
 from models.risk import Recipe, fit
 from models.splits import split
@@ -73,21 +67,8 @@ def measure(
     scenario: str, accounts: int, periods: int, seed: int, params: Params, closing_rows: bool = True
 ) -> Mapping[str, Any]:
     """Metrics of `risk`, `symptoms`, `attention` and `oracle` at the last three matured cut-offs of one market."""
-    settings = replace(SCENARIOS[scenario], closing_rows=closing_rows)
-    tables = simulate(accounts, periods, seed, params.simulate.start, settings)
-    truth = tables["truth"]
-    label, plan = label_of(params.featurize), plan_of(params.featurize)
-    with tempfile.TemporaryDirectory(prefix="holdfast-scenario-") as name:
-        write(tables, Path(name) / "tables", Path(name) / "truth.parquet")
-        connection = connect(params.featurize.memory)
-        opened = open_tables(connection, Path(name) / "tables")
-        until = tables["orders"]["ordered_at"].max().date() + timedelta(days=1)
-        first = params.featurize.history.after(params.simulate.start)
-        cutoffs = rolling_cutoffs(first, label.last_matured(until).replace(day=1), plan.period)
-        features = [feature.name for feature in features_of(opened)]
-        matrix = pa.concat_tables(list(build(connection, opened, cutoffs, plan, until))).to_pandas()
-        connection.disconnect()
-    matrix = matrix.sort_values(["as_of", "account_id"], ignore_index=True)
+    market = simulated(replace(SCENARIOS[scenario], closing_rows=closing_rows), accounts, periods, seed, params)
+    matrix, cutoffs, truth, label = market.matrix, market.cutoffs, market.truth, label_of(params.featurize)
     own = {feature.name for feature in FEATURES if feature.reason in ("symptom", "context")}
     attention = [feature.name for feature in FEATURES if feature.theme in ("attention", "managers")]
     recipe = Recipe(**params.train.model_dump(exclude={"cutoffs", "calibration_cutoffs"}))
@@ -98,7 +79,7 @@ def measure(
     matrix = matrix.merge(
         months, left_on=["account_id", "as_of_time"], right_on=["account_id", "as_of"], how="left", suffixes=("", "_")
     )
-    chosen = {"risk": features, "symptoms": [n for n in features if n in own], "attention": attention}
+    chosen = {"risk": market.features, "symptoms": [n for n in market.features if n in own], "attention": attention}
     chosen["oracle"] = [*chosen["symptoms"], *hazards]
     for cutoff in tqdm(cutoffs[-3:], desc=scenario, disable=None, leave=False):
         test = matrix[(matrix["as_of"] == cutoff) & matrix["label"].notna()].reset_index(drop=True)
@@ -111,7 +92,9 @@ def measure(
                 booster = lgb.train(recipe.parameters(), data, num_boost_round=recipe.rounds)
                 frame[model] = booster.predict(test[names].to_numpy())
             else:
-                frame[model] = fit(rows_of(matrix), learned, names, recipe, meta_of(plan)).predict(test)
+                frame[model] = fit(rows_of(matrix), learned, names, recipe, meta_of(plan_of(params.featurize))).predict(
+                    test
+                )
         parts.append(frame)
     return evaluate(pd.concat(parts, ignore_index=True), list(chosen), 200, 0.95, seed)
 

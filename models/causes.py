@@ -43,6 +43,7 @@ DECLARED: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES
 NO_CAUSE = ("symptom", "context")
 META_FILE = "causes.json"
 START = 0.05  # hazard of each reason before anything is learned, in units of what no table shows
+FEW = 20  # rows that LightGBM puts into a bin of their own for sure
 LEAST_CURVATURE = 1e-5  # keeps a leaf's value finite where a cause is all but absent
 
 
@@ -65,7 +66,7 @@ class CauseRecipe:
 class CauseModel:
     """Trees of log hazards by reason, `features` of each, and by feature the value that stands for a missing one.
 
-    A reason whose evidence never varied has features but no trees: it is seen, and explains nothing.
+    A reason whose evidence hardly ever varied has features but no trees: it is seen, and explains nothing.
     """
 
     boosters: Mapping[str, lgb.Booster]
@@ -159,7 +160,7 @@ def fit(rows: pd.DataFrame, features: Sequence[str], recipe: CauseRecipe, progre
     }
     label = rows["label"].to_numpy(dtype=np.float64)
     filled = {reason: _filled(rows, names, healthy) for reason, names in by_reason.items()}
-    varying = [reason for reason, values in filled.items() if len(values) and (values != values[0]).any()]
+    varying = [reason for reason, values in filled.items() if _can_split(values, recipe.min_leaf)]
     if not varying or len(np.unique(label)) < 2:
         return CauseModel({}, by_reason, healthy, recipe)
 
@@ -202,6 +203,7 @@ class _Ensemble:
             "learning_rate": recipe.learning_rate,
             "num_leaves": recipe.leaves,
             "min_data_in_leaf": recipe.min_leaf,
+            "feature_pre_filter": False,
             "lambda_l2": recipe.l2,
             "feature_fraction": 0.8,
             "bagging_fraction": 0.7,
@@ -222,6 +224,14 @@ class _Ensemble:
         if self.booster.current_iteration() > done:
             tree = self.booster.predict(self.values, start_iteration=done, num_iteration=1, raw_score=True)
             self.score += np.asarray(tree, dtype=np.float64)
+
+
+def _can_split(values: FloatArray, least: int) -> bool:
+    """Whether some feature has so many values on either side of a split: LightGBM fails where none has."""
+    if not len(values):
+        return False
+    usual = np.sort(values, axis=0)[len(values) // 2]
+    return bool(((values != usual).sum(axis=0) >= max(least, FEW)).any())
 
 
 def _risk(signs: FloatArray, total: FloatArray) -> FloatArray:

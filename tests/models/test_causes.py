@@ -137,6 +137,15 @@ def test_constant_and_empty_evidence_does_no_harm(market):
     assert np.isfinite(hazards.to_numpy()).all()
 
 
+@pytest.mark.parametrize("rows", [1, 2, 49, 50, 51])
+def test_evidence_of_few_accounts_does_no_harm(market, rows):
+    frame = market[0].assign(manager_absent=0.0)
+    frame.loc[: rows - 1, "manager_absent"] = np.arange(rows) + 1.0
+    hazards = fit(frame, NAMES, RECIPE, progress=False).hazards(frame)
+    assert np.isfinite(hazards.to_numpy()).all()
+    assert rows >= 50 or (hazards["staff_turnover"] == 0).all()
+
+
 def test_evidence_is_set_against_the_label_of_two_periods_later():
     days = [date(2024, month, 1) for month in (1, 2, 3, 4)]
     matrix = pd.DataFrame(
