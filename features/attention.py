@@ -10,6 +10,7 @@ import numpy as np
 
 from features.declaration import Additive, Array, AsOf, Expression, Latest, Theme, ratio, trend
 from features.fold import Known
+from features.managers import spells
 from features.orders import AMOUNT, ORDER_DAYS
 from features.windows import View
 
@@ -43,8 +44,8 @@ RECENT_DAYS = 92  # about three months
 
 def _manager_contacts(known: Known) -> Expression:
     """Contacts from us of the last 92 days to the other accounts in its manager's care, for each of them."""
-    spells = known.rows("assignments")
-    care = spells.filter(spells.ended_on.isnull() & (spells.started_on < spells.as_of))
+    care = spells(known)
+    care = care.filter(care.ended_on.isnull() & (care.started_on < care.as_of))
     care = care.group_by(["account_id", "cutoff"]).agg(manager_id=care.manager_id.min())
     rows = known.recent_rows("contacts", "contacted_at", RECENT_DAYS)
     rows = rows.filter(_from_us(rows))
@@ -61,7 +62,7 @@ MANAGER_CONTACTS = AsOf(
     "contacts",
     _manager_contacts,
     columns=("account_id", "contacted_at", "inbound"),
-    also={"assignments": ("account_id", "manager_id", "started_on", "ended_on")},
+    also={"assignments": ("account_id", "manager_id", "started_on", "ended_on", "end_reason")},
 )
 SPENT = Additive("promotion_spent", "promotions", "spent_on", value=lambda t: t.amount)
 

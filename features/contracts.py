@@ -130,6 +130,9 @@ def cast(con: Backend, table: Table, source: str) -> CastTable:
         stored["is_return"] = (
             f"coalesce({quote('is_return')}, false) AS is_return" if "is_return" in columns else "false AS is_return"
         )
+    if table.name == "assignments" and "end_reason" not in columns:
+        # Features look at the reason of an ending, to pass over spells closed because of a loss.
+        stored["end_reason"] = "NULL::VARCHAR AS end_reason"
     columns = tuple(column.name for column in table.columns if column.name in stored)
     shown = ", ".join(stored[name] for name in columns)
     con.con.execute(

@@ -12,21 +12,30 @@ from features.windows import View
 theme = Theme("managers")
 
 _REASON = "staff_turnover"
-_SPELL = ("manager_id", "started_on", "ended_on")
+_SPELL = ("manager_id", "started_on", "ended_on", "end_reason")
 _LEAVING = {"managers": ("manager_id", "left_on")}
 
 STARTED = Additive("managers_started", "assignments", "started_on")
 
 
-def _current_days(known: Known) -> Expression:
+def spells(known: Known) -> Expression:
+    """`Known.rows` of assignments; a spell that was closed because the account was lost goes on.
+
+    That row says what is to be predicted. Of an account that goes, nobody's leaving is the cause.
+    """
     rows = known.rows("assignments")
+    return rows.mutate(ended_on=ibis.cases((rows.end_reason == "account_lost", None), else_=rows.ended_on))
+
+
+def _current_days(known: Known) -> Expression:
+    rows = spells(known)
     rows = rows.filter(rows.ended_on.isnull())
     return rows.group_by(["account_id", "cutoff"]).agg(value=rows.as_of.delta(rows.started_on, unit="day").min())
 
 
 def _unattended_days(known: Known) -> Expression:
     """Days since the last spell ended, of accounts that had a manager and have none."""
-    rows = known.rows("assignments")
+    rows = spells(known)
     state = rows.group_by(["account_id", "cutoff"]).agg(
         kept=rows.ended_on.isnull().any(), value=rows.as_of.delta(rows.ended_on, unit="day").min()
     )
@@ -35,7 +44,7 @@ def _unattended_days(known: Known) -> Expression:
 
 def _gap_days(known: Known) -> Expression:
     """Days without a manager between spells that began in the year before the cut-off."""
-    rows = known.rows("assignments")
+    rows = spells(known)
     open_end = ibis.date("9999-12-31")
     before = (
         ibis.coalesce(rows.ended_on, open_end)
@@ -54,8 +63,7 @@ def _leavers(known: Known) -> Expression:
     the year before the cut-off."""
     managers = known.rows("managers")
     left = managers.filter(managers.left_on.notnull() & (managers.as_of.delta(managers.left_on, unit="day") <= 365))
-    spells = known.rows("assignments")
-    pairs = spells.join(left.select("manager_id", "cutoff", "left_on"), ["manager_id", "cutoff"])
+    pairs = spells(known).join(left.select("manager_id", "cutoff", "left_on"), ["manager_id", "cutoff"])
     pairs = pairs.filter(
         (pairs.started_on < pairs.left_on) & (ibis.coalesce(pairs.ended_on, pairs.as_of) >= pairs.left_on)
     )

@@ -290,3 +290,9 @@ def test_every_declared_table_passes_with_what_it_requires(con: Backend, name: s
     values = {"id": "'1'", "text": "'x'", "date": "DATE '2024-01-05'", "time": "TIMESTAMP '2024-01-05'", "decimal": "1"}
     row = {column.name: values[column.kind] for column in TABLES[name].columns if column.required}
     assert failures(con, **{name: rows(base=row)}) == []
+
+
+def test_a_source_that_does_not_say_why_spells_ended_has_an_empty_reason(con: Backend) -> None:
+    spell = {"account_id": "'A1'", "manager_id": "'M1'", "started_on": "'2024-01-01'"}
+    assert failures(con, assignments=rows(base=spell)) == []
+    assert kept(con, "assignments")[0]["end_reason"] is None

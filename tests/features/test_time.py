@@ -124,3 +124,12 @@ def test_orders_alone_show_their_features(tmp_path):
     alone = matrix(tmp_path / "alone", {"orders": world(1)["orders"]}, [AS_OF])
     assert {"recency", "amount_12", "return_share_12"} <= set(alone.columns)
     assert not [name for name in alone if name.startswith(("rebate", "manager", "leaver"))]
+
+
+def test_a_spell_closed_because_the_account_was_lost_is_not_over(tmp_path):
+    spell = {"account_id": "A", "manager_id": "M1", "started_on": date(2024, 1, 1), "ended_on": date(2024, 3, 1)}
+    absent = {}
+    for reason in ("account_lost", "left"):
+        tables = {"orders": [order(1, "A", date(2024, 2, 1))], "assignments": [{**spell, "end_reason": reason}]}
+        absent[reason] = matrix(tmp_path / reason, tables, [AS_OF])["manager_absent"].item()
+    assert absent == {"account_lost": 0.0, "left": 14.0}

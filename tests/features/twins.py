@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date
+from typing import Any
 
 from features.periods import periods_in_year
 from tests.features.oracle import Known, twin
 from tests.features.worlds import day_of
 
 FAR = date(9999, 12, 31)
+
+
+def spells(known: Known) -> list[dict[str, Any]]:
+    """Assignments; those closed because the account was lost are not over."""
+    return [
+        {**row, "ended_on": None if row["end_reason"] == "account_lost" else row["ended_on"]}
+        for row in known.tables["assignments"]
+    ]
+
+
+def _by_account(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    result: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        result[row["account_id"]].append(row)
+    return result
 
 
 @twin("rebates_oldest_overdue")
@@ -25,7 +41,7 @@ def oldest_overdue(known: Known) -> dict[str, float]:
 def current_days(known: Known) -> dict[str, float]:
     return {
         account: min(days)
-        for account, rows in known.by_account("assignments").items()
+        for account, rows in _by_account(spells(known)).items()
         if (days := [known.since(row["started_on"]) for row in rows if row["ended_on"] is None])
     }
 
@@ -34,7 +50,7 @@ def current_days(known: Known) -> dict[str, float]:
 def unattended_days(known: Known) -> dict[str, float]:
     return {
         account: min(known.since(row["ended_on"]) for row in rows)
-        for account, rows in known.by_account("assignments").items()
+        for account, rows in _by_account(spells(known)).items()
         if all(row["ended_on"] is not None for row in rows)
     }
 
@@ -42,7 +58,7 @@ def unattended_days(known: Known) -> dict[str, float]:
 @twin("manager_gap_days")
 def gap_days(known: Known) -> dict[str, float]:
     result: dict[str, float] = {}
-    for account, rows in known.by_account("assignments").items():
+    for account, rows in _by_account(spells(known)).items():
         ordered = sorted(rows, key=lambda row: (row["started_on"], row["manager_id"]))
         for place, row in enumerate(ordered[1:], start=1):
             covered = max(earlier["ended_on"] or FAR for earlier in ordered[:place])
@@ -55,7 +71,7 @@ def _leavers(known: Known) -> list[tuple[str, str, date]]:
     """(account, manager, day he left) of the spells that were running when he left, within a year."""
     left = {r["manager_id"]: r["left_on"] for r in known.tables["managers"] if r["left_on"] is not None}
     found: set[tuple[str, str, date]] = set()
-    for row in known.tables["assignments"]:
+    for row in spells(known):
         day = left.get(row["manager_id"])
         if day and known.since(day) <= 365 and row["started_on"] < day and (row["ended_on"] or known.as_of) >= day:
             found.add((row["account_id"], row["manager_id"], day))
@@ -161,7 +177,7 @@ def recent_requests(known: Known) -> dict[str, float]:
 @twin("manager_contacts")
 def manager_contacts(known: Known) -> dict[str, float]:
     managers: dict[str, str] = {}
-    for row in known.tables["assignments"]:
+    for row in spells(known):
         if row["ended_on"] is None and row["started_on"] < known.as_of:
             account = row["account_id"]
             managers[account] = min(managers.get(account, row["manager_id"]), row["manager_id"])
