@@ -242,15 +242,17 @@ def _match_columns(table: Table, found: list[str]) -> tuple[list[str], tuple[str
     listed = ", ".join(found)
     failures = []
     required = [name for name in absent if table[name].required]
+    told = set()
     for name in required:
         match = closest(name, extra, cutoff=0.5)
+        told.add(match)
         failures.append(
             f"{table.name}.{name}: the column is missing{f'; is it {match!r}?' if match else '.'} Columns found: {listed}."
         )
     ignored = []
     for name in extra:
         match = closest(name, [other for other in absent if other not in required], cutoff=0.8)
-        if match:
+        if match and name not in told:
             failures.append(
                 f"{table.name}.{name}: the contract has no such column; is it {match!r}? Rename it or leave it out."
             )

@@ -77,6 +77,13 @@ def test_empty_flag_of_a_return_means_no_return(con: Backend) -> None:
             "orders.ordered_at: the column is missing. Columns found: order_id, account_id, amount.",
         ),
         (
+            {"ordered_at": None, "orderd_at": "DATE '2024-01-01'"},  # told once, though it is like recorded_at too
+            (
+                "orders.ordered_at: the column is missing; is it 'orderd_at'? "
+                "Columns found: order_id, account_id, amount, orderd_at."
+            ),
+        ),
+        (
             {"Account_ID": "'A1'", "account_id": None},
             (
                 "orders.account_id: the column is missing; is it 'Account_ID'? "
