@@ -1,4 +1,4 @@
-"""The documented reasons: their taxonomy, the shares of an account's risk, the reasons named and their evidence.
+"""The documented reasons: their taxonomy, the shares of the reasons, those named and their evidence.
 
 Shares come from the model of causes; symptoms and context are never named as a reason. Associated with the loss, not
 proven to cause it.
@@ -78,7 +78,7 @@ def evidence(frame: pd.DataFrame, contributions: pd.DataFrame, reasons: pd.DataF
     """`evidence_1 .. evidence_3`: for each named reason the sentence of its feature that counts most, with its value.
 
     `frame`: features; `contributions`: what each adds to its reason (`CauseModel.contributions`); `reasons`: output of
-    `named`; same rows. A feature without a value is evidence of nothing.
+    `named`; same rows. A feature without a value is evidence of nothing; where a reason has no other, there is no sentence.
     """
     by_name = {feature.name: feature for feature in FEATURES}
     words = np.full((len(frame), NAMED), None, dtype=object)
@@ -90,7 +90,7 @@ def evidence(frame: pd.DataFrame, contributions: pd.DataFrame, reasons: pd.DataF
         strongest = np.array(own)[counts.argmax(axis=1)]
         for place in range(1, NAMED + 1):
             rows = np.flatnonzero((reasons[f"reason_{place}"] == code).to_numpy())
-            for row in rows:
+            for row in rows[np.isfinite(counts[rows].max(axis=1))]:
                 words[row, place - 1] = sentence(by_name[strongest[row]], frame.iloc[row], by_name)
     return pd.DataFrame(words, index=frame.index, columns=[f"evidence_{place}" for place in range(1, NAMED + 1)])
 

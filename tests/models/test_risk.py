@@ -142,6 +142,7 @@ def test_evidence_is_the_strongest_features_sentence_with_the_accounts_own_numbe
     assert words.loc[0, "evidence_2"] is None
     gone = evidence(frame.assign(rebates_overdue=np.nan), pushes, reasons)  # what has no value is no evidence
     assert gone.loc[0, "evidence_1"] == "1,250 of rebates are overdue."
+    assert evidence(frame * np.nan, pushes, reasons).loc[0, "evidence_1"] is None
 
 
 @pytest.mark.parametrize(
