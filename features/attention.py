@@ -72,7 +72,8 @@ SPENT = Additive("promotion_spent", "promotions", "spent_on", value=lambda t: t.
     reason=_DETAILS,
     direction="rises",
     low=1,
-    sentence="Nobody has visited it for {value}.",
+    sentence="It was last visited on {since}, {value} ago.",
+    since=True,
     empty="no value",
 )
 def visited_since(v: View) -> Array:
@@ -85,7 +86,8 @@ def visited_since(v: View) -> Array:
     reason=_DETAILS,
     direction="rises",
     low=1,
-    sentence="Nobody has called, written or come for {value}.",
+    sentence="It was last visited, called or written to on {since}, {value} ago.",
+    since=True,
     empty="no value",
 )
 def contacted_since(v: View) -> Array:

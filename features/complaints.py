@@ -70,7 +70,12 @@ def complaints_open(v: View) -> Array:
 
 
 @theme.feature(
-    unit="days", reason=_DETAILS, direction="rises", low=0, sentence="Its oldest open complaint waits for {value}."
+    unit="days",
+    reason=_DETAILS,
+    direction="rises",
+    low=0,
+    sentence="Its oldest open complaint was made on {since}, {value} ago.",
+    since=True,
 )
 def complaints_open_oldest(v: View) -> Array:
     """Days for which the oldest open complaint of service, logistics or billing has waited."""

@@ -133,7 +133,11 @@ class Feature:
     `reason`: a code of `reasons.yaml` it is evidence for, or `symptom` (the loss under way) or `context`.
     `direction`: how it moves when it harms. `low`, `high`: bounds of a sound value. `sentence`: how a report shows it,
     with `{value}` and other features by name in braces. With `peers` the formula's value is then set against the median
-    of the eligible accounts of that group at the same cut-off (`features/peers.py`), by `relation`.
+    of the eligible accounts of that group at the same cut-off (`features/peers.py`), by `relation`. With `since` the value
+    is the days since something happened or fell due, so that as_of less the value is that day, and the sentence may name
+    it as `{since}`; a 0 may also stand for what never happened.
+
+    Raises ValueError for `since` with a unit other than days, and for `{since}` in a sentence without it.
     """
 
     name: str
@@ -150,6 +154,13 @@ class Feature:
     empty: str
     peers: Peers = ""
     relation: Relation = "ratio"
+    since: bool = False
+
+    def __post_init__(self) -> None:
+        if self.since and self.unit != "days":
+            raise ValueError(f'feature {self.name} is declared since=True, which needs unit="days", not "{self.unit}"')
+        if "{since}" in self.sentence and not self.since:
+            raise ValueError(f"the sentence of feature {self.name} names {{since}}, which needs since=True")
 
 
 @dataclass
@@ -172,6 +183,7 @@ class Theme:
         empty: str = "0",
         peers: Peers = "",
         relation: Relation = "ratio",
+        since: bool = False,
     ) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
         """Declare the function below as a feature, or as one for each of `windows` (in periods), suffix `_<w>`.
 
@@ -201,6 +213,7 @@ class Theme:
                         empty=empty,
                         peers=peers,
                         relation=relation,
+                        since=since,
                     )
                 )
             return function

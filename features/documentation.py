@@ -27,7 +27,8 @@ def page() -> str:
         "",
         f"{len(FEATURES)} columns: {evidence} of evidence for a documented reason, {reasons['symptom']} symptoms (the loss "
         f"itself under way, never a reason), {reasons['context']} of context. A window of w periods ends at the cut-off and "
-        "counts what was known before it. *Direction* is how the value moves when it harms.",
+        "counts what was known before it. *Days since* run from the day on which something happened, or fell "
+        "due, to the cut-off. *Direction* is how the value moves when it harms.",
         "",
         "| reason | features |",
         "|---|---|",
@@ -53,7 +54,7 @@ def _row(feature: Feature) -> str:
         f"`{feature.name}`",
         formula,
         window,
-        feature.unit,
+        f"{feature.unit} since" if feature.since else feature.unit,
         f"`{feature.reason}`",
         feature.direction,
         feature.empty,

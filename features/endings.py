@@ -32,7 +32,8 @@ OWNER_CHANGED = _since("owner_changed_on")
     reason=_REASON,
     direction="rises",
     low=0,
-    sentence="It closed or moved {value} ago.",
+    sentence="It closed or moved on {since}, {value} ago.",
+    since=True,
 )
 def account_closed(v: View) -> Array:
     """Days since the account closed or moved; 0 where it is open."""
@@ -45,7 +46,8 @@ def account_closed(v: View) -> Array:
     direction="falls",
     low=0,
     high=RECENT_DAYS,
-    sentence="Its owner changed {value} ago.",
+    sentence="Its owner changed on {since}, {value} ago.",
+    since=True,
     empty="no value",
 )
 def owner_changed_since(v: View) -> Array:

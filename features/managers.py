@@ -103,7 +103,8 @@ OTHERS_GONE = AsOf("manager_others_gone", "assignments", _others_gone, columns=_
     reason=_REASON,
     direction="falls",
     low=0,
-    sentence="Its manager has looked after it for {value}.",
+    sentence="Its manager has looked after it since {since}, for {value}.",
+    since=True,
     empty="no value",
 )
 def manager_tenure(v: View) -> Array:
@@ -125,7 +126,12 @@ def managers_new(v: View, w: int) -> Array:
 
 
 @theme.feature(
-    unit="days", reason=_REASON, direction="rises", low=0, sentence="It has been without a manager for {value}."
+    unit="days",
+    reason=_REASON,
+    direction="rises",
+    low=0,
+    sentence="It has been without a manager since {since}, for {value}.",
+    since=True,
 )
 def manager_absent(v: View) -> Array:
     """Days without a manager until now; 0 where it has one or never had."""
@@ -150,7 +156,8 @@ def manager_absent_year(v: View) -> Array:
     direction="falls",
     low=0,
     high=365,
-    sentence="A manager who looked after it left the company {value} ago.",
+    sentence="A manager who looked after it left the company on {since}, {value} ago.",
+    since=True,
     empty="no value",
 )
 def manager_left_since(v: View) -> Array:

@@ -25,7 +25,8 @@ PRODUCTS = Distinct("products", "orders", "ordered_at", item="product_id", where
     reason="symptom",
     direction="rises",
     low=1,
-    sentence="Last ordered {value} ago.",
+    sentence="Last ordered on {since}, {value} ago.",
+    since=True,
     empty="no value",
 )
 def recency(v: View) -> Array:
@@ -34,7 +35,13 @@ def recency(v: View) -> Array:
 
 
 @theme.feature(
-    unit="days", reason="context", direction="falls", low=1, sentence="Customer for {value}.", empty="no value"
+    unit="days",
+    reason="context",
+    direction="falls",
+    low=1,
+    sentence="Customer since {since}, for {value}.",
+    since=True,
+    empty="no value",
 )
 def tenure(v: View) -> Array:
     """Days since the first order."""

@@ -54,7 +54,12 @@ def requests_open(v: View) -> Array:
 
 
 @theme.feature(
-    unit="days", reason=_REASON, direction="rises", low=0, sentence="Its oldest request has waited for {value}."
+    unit="days",
+    reason=_REASON,
+    direction="rises",
+    low=0,
+    sentence="Its oldest request not granted was made on {since}, {value} ago.",
+    since=True,
 )
 def requests_oldest(v: View) -> Array:
     """Days for which its oldest request not granted has waited."""

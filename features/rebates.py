@@ -94,7 +94,12 @@ def rebates_overdue_share(v: View) -> Array:
 
 
 @theme.feature(
-    unit="days", reason=_REASON, direction="rises", low=0, sentence="Its oldest unpaid rebate is {value} overdue."
+    unit="days",
+    reason=_REASON,
+    direction="rises",
+    low=0,
+    sentence="Its oldest unpaid rebate was due on {since}, {value} ago.",
+    since=True,
 )
 def rebates_overdue_oldest(v: View) -> Array:
     """Days by which the oldest unpaid rebate is overdue."""

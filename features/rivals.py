@@ -56,7 +56,8 @@ def rival_signals(v: View, w: int) -> Array:
     reason=_REASON,
     direction="falls",
     low=1,
-    sentence="A rival was last seen with it {value} ago.",
+    sentence="A rival was last seen with it on {since}, {value} ago.",
+    since=True,
     empty="no value",
 )
 def rival_since(v: View) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -74,7 +75,7 @@ def named(share: pd.DataFrame, min_share: float) -> pd.DataFrame:
     return pd.DataFrame(table, index=share.index, columns=[f"reason_{place}" for place in range(1, NAMED + 1)])
 
 
-def evidence(frame: pd.DataFrame, contributions: pd.DataFrame, reasons: pd.DataFrame) -> pd.DataFrame:
+def evidence(frame: pd.DataFrame, contributions: pd.DataFrame, reasons: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """`evidence_1 .. evidence_3`: for each named reason the sentence of its feature that counts most, with its value.
 
     `frame`: features; `contributions`: what each adds to its reason (`CauseModel.contributions`); `reasons`: output of
@@ -91,18 +92,26 @@ def evidence(frame: pd.DataFrame, contributions: pd.DataFrame, reasons: pd.DataF
         for place in range(1, NAMED + 1):
             rows = np.flatnonzero((reasons[f"reason_{place}"] == code).to_numpy())
             for row in rows[np.isfinite(counts[rows].max(axis=1))]:
-                words[row, place - 1] = sentence(by_name[strongest[row]], frame.iloc[row], by_name)
+                words[row, place - 1] = sentence(by_name[strongest[row]], frame.iloc[row], by_name, as_of)
     return pd.DataFrame(words, index=frame.index, columns=[f"evidence_{place}" for place in range(1, NAMED + 1)])
 
 
-def sentence(feature: Feature, row: pd.Series[Any], by_name: Mapping[str, Feature]) -> str:
-    """The feature's sentence with the account's own numbers."""
+def sentence(feature: Feature, row: pd.Series[Any], by_name: Mapping[str, Feature], as_of: date) -> str:
+    """The feature's sentence with the account's own numbers and dates."""
     wanted = [name for _, name, _, _ in Formatter().parse(feature.sentence) if name]
-    values = {
-        name: worded(row[feature.name], feature.unit) if name == "value" else worded(row[name], by_name[name].unit)
-        for name in wanted
-    }
+    values = {name: worded(row[name], by_name[name].unit) for name in wanted if name not in ("value", "since")}
+    values["value"] = worded(row[feature.name], feature.unit)
+    if "since" in wanted:
+        values["since"] = day_before(as_of, row[feature.name])
     return feature.sentence.format(**values)
+
+
+def day_before(as_of: date, days: float) -> str:
+    """The day so many days before: 9 May 2024; "no day" for NaN."""
+    if np.isnan(days):
+        return "no day"
+    day = as_of - timedelta(days=round(days))
+    return f"{day.day} {day:%B %Y}"
 
 
 def worded(value: float, unit: str) -> str:

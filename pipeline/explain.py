@@ -32,7 +32,7 @@ def run(layout: Layout, params: Params) -> None:
             pd.Series(log_odds, name="log_odds"),
             pd.Series(log_odds - groups.sum(axis=1).to_numpy(), name="base"),
             groups.add_prefix("pushes_"),
-            evidence(frame, why.contributions(frame), reasons),
+            evidence(frame, why.contributions(frame), reasons, scores["as_of"].iloc[0]),
         ],
         axis=1,
     )

@@ -116,5 +116,21 @@ def test_a_feature_without_a_docstring_is_refused():
     assert theme.features == []
 
 
+def test_a_sentence_names_the_day_where_the_value_counts_the_days_since_it():
+    (feature,) = declared(unit="days", since=True, sentence="Sold on {since}, {value} ago.")
+    assert feature.since
+    assert not declared()[0].since
+
+
+def test_only_days_are_counted_since_a_day():
+    with pytest.raises(ValueError, match='feature sold is declared since=True, which needs unit="days", not "money"'):
+        declared(since=True)
+
+
+def test_a_sentence_cannot_name_a_day_that_the_value_does_not_tell():
+    with pytest.raises(ValueError, match=r"sentence of feature sold names \{since\}, which needs since=True"):
+        declared(unit="days", sentence="Sold on {since}, {value} ago.")
+
+
 def test_how_far_back_a_table_reaches_is_a_fact_of_the_table():
     assert Reach("orders").name == "orders_reach"

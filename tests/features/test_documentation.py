@@ -33,7 +33,8 @@ def test_a_declaration_is_whole(feature):
     assert "{w}" not in feature.doc + feature.sentence
     names = {name for _, name, _, _ in Formatter().parse(feature.sentence) if name}
     assert "value" in names
-    assert names <= {"value", *(other.name for other in FEATURES)}
+    assert names <= {"value", "since", *(other.name for other in FEATURES)}
+    assert ("since" in names) == feature.since
     assert feature.reason in ("symptom", "context") or feature.direction in ("rises", "falls")
     if feature.low is not None and feature.high is not None:
         assert feature.low < feature.high

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from features.catalog import FEATURES, needs_of
 from features.periods import Duration, Label
-from tests.features.worlds import LABEL, MONTH, known, matrix, mutate_future, world
+from tests.features.worlds import LABEL, MONTH, day_of, known, matrix, mutate_future, world
 
 AS_OF = date(2024, 3, 15)
 
@@ -124,6 +124,32 @@ def test_orders_alone_show_their_features(tmp_path):
     alone = matrix(tmp_path / "alone", {"orders": world(1)["orders"]}, [AS_OF])
     assert {"recency", "amount_12", "return_share_12"} <= set(alone.columns)
     assert not [name for name in alone if name.startswith(("rebate", "manager", "leaver"))]
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    """Two worlds with their features; in the second every feature that counts the days since something has a value."""
+    folder = tmp_path_factory.mktemp("worlds")
+    return [(tables := world(seed), matrix(folder / str(seed), tables, [AS_OF])) for seed in (10, 31)]
+
+
+@pytest.mark.parametrize("feature", [f for f in FEATURES if f.since], ids=lambda feature: feature.name)
+def test_the_day_that_days_are_counted_since_is_one_of_the_accounts_own(worlds, feature):
+    found = 0
+    for tables, frame in worlds:
+        values = frame.set_index("account_id")[feature.name].dropna()
+        for account, value in values[values > 0].items() if feature.empty == "0" else values.items():
+            own = {
+                day_of(row[column])
+                for table, columns in needs_of(feature).items()
+                for row in tables[table]
+                if row.get("account_id", account) == account  # managers' rows are of no account
+                for column in columns
+                if isinstance(row[column], date)
+            }
+            assert AS_OF - timedelta(value) in own
+            found += 1
+    assert found
 
 
 def test_a_spell_closed_because_the_account_was_lost_is_not_over(tmp_path):

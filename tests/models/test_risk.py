@@ -14,6 +14,7 @@ from models.splits import Split
 NAMES = ["recency", "amount_12", "rebates_overdue", "manager_absent", "return_share_12"]
 RECIPE = Recipe(40, 0.1, 8, 20, 1.0, 1.0, 1.0, 7)
 DAYS = [date(2024, month, 1) for month in range(1, 7)]
+AS_OF = date(2024, 7, 1)
 
 
 @pytest.fixture(scope="module")
@@ -137,12 +138,12 @@ def test_evidence_is_the_strongest_features_sentence_with_the_accounts_own_numbe
     )
     pushes = pd.DataFrame({"rebates_overdue": [0.9], "rebates_overdue_oldest": [0.1], "rebates_overdue_amount": [0.2]})
     reasons = pd.DataFrame({"reason_1": ["broken_promises"], "reason_2": [None], "reason_3": [None]})
-    words = evidence(frame, pushes, reasons)
+    words = evidence(frame, pushes, reasons, AS_OF)
     assert words.loc[0, "evidence_1"] == "3 rebates are overdue, the oldest by 47 days."
     assert words.loc[0, "evidence_2"] is None
-    gone = evidence(frame.assign(rebates_overdue=np.nan), pushes, reasons)  # what has no value is no evidence
+    gone = evidence(frame.assign(rebates_overdue=np.nan), pushes, reasons, AS_OF)  # what has no value is no evidence
     assert gone.loc[0, "evidence_1"] == "1,250 of rebates are overdue."
-    assert evidence(frame * np.nan, pushes, reasons).loc[0, "evidence_1"] is None
+    assert evidence(frame * np.nan, pushes, reasons, AS_OF).loc[0, "evidence_1"] is None
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_every_sentence_can_be_filled():
     by_name = {feature.name: feature for feature in FEATURES}
     row = pd.Series(dict.fromkeys(by_name, 1.0))
     for feature in FEATURES:
-        assert "{" not in sentence(feature, row, by_name)
+        assert "{" not in sentence(feature, row, by_name, AS_OF)
 
 
 def test_observable_reasons_come_from_the_declarations():
