@@ -40,6 +40,7 @@ REPLY_DAYS = Additive(
     where=_from_them,
 )
 RECENT_DAYS = 92  # about three months
+VISITED_NOW = 1  # days since a visit or call of today: it is known from the next day on
 
 
 def _manager_contacts(known: Known) -> Expression:
@@ -75,6 +76,7 @@ SPENT = Additive("promotion_spent", "promotions", "spent_on", value=lambda t: t.
     sentence="It was last visited on {since}, {value} ago.",
     since=True,
     empty="no value",
+    cured=VISITED_NOW,
 )
 def visited_since(v: View) -> Array:
     """Days since the last visit to it."""
@@ -89,6 +91,7 @@ def visited_since(v: View) -> Array:
     sentence="It was last visited, called or written to on {since}, {value} ago.",
     since=True,
     empty="no value",
+    cured=VISITED_NOW,
 )
 def contacted_since(v: View) -> Array:
     """Days since the last visit, call or mail from us."""
@@ -103,6 +106,7 @@ def contacted_since(v: View) -> Array:
     low=0,
     sentence="It was visited {value} times in the last {w} periods.",
     empty="no value before the table begins, else 0",
+    cured="peers",
 )
 def visits(v: View, w: int) -> Array:
     """Visits to it in the last {w} periods."""
@@ -117,6 +121,7 @@ def visits(v: View, w: int) -> Array:
     low=0,
     sentence="It was visited, called or written to {value} times in the last {w} periods.",
     empty="no value before the table begins, else 0",
+    cured="peers",
 )
 def contacts(v: View, w: int) -> Array:
     """Visits, calls and mails from us in the last {w} periods."""
@@ -133,6 +138,7 @@ def contacts(v: View, w: int) -> Array:
     peers="tier",
     sentence="Contacts of the last {w} periods stand at {value} against accounts of its size (-1 none, 0 like them).",
     empty="no value",
+    cured="peers",
 )
 def contacts_against_peers(v: View, w: int) -> Array:
     """Contacts of the last {w} periods against the median of its tier: (own - median) / (own + median)."""
@@ -148,6 +154,7 @@ def contacts_against_peers(v: View, w: int) -> Array:
     peers="tier",
     sentence="Visits of the last 6 periods stand at {value} against accounts of its size (-1 none, 0 like them).",
     empty="no value",
+    cured="peers",
 )
 def visits_against_peers(v: View) -> Array:
     """Visits of the last 6 periods against the median of its tier: (own - median) / (own + median)."""
@@ -163,6 +170,7 @@ def visits_against_peers(v: View) -> Array:
     peers="largest",
     sentence="Contacts of the last 6 periods stand at {value} against those of the largest accounts.",
     empty="no value",
+    cured="peers",
 )
 def contacts_against_largest(v: View) -> Array:
     """Contacts of the last 6 periods against the median of the largest fifth: (own - median) / (own + median)."""
@@ -189,6 +197,7 @@ def manager_contacts(v: View) -> Array:
     low=0,
     sentence="Promotion money of the last 12 periods is {value} of what it bought.",
     empty="no value",
+    cured="peers",
 )
 def promotion_share(v: View) -> Array:
     """Promotion money of the last 12 periods as a share of the amount ordered in them."""
@@ -204,6 +213,7 @@ def promotion_share(v: View) -> Array:
     peers="tier",
     sentence="Promotion money against purchases stands at {value} against accounts of its size (-1 none, 0 like them).",
     empty="no value",
+    cured="peers",
 )
 def promotion_against_peers(v: View) -> Array:
     """Promotion share of 12 periods against the median of its tier: (own - median) / (own + median)."""
@@ -219,6 +229,7 @@ def promotion_against_peers(v: View) -> Array:
     peers="largest",
     sentence="Promotion money against purchases stands at {value} against the largest accounts.",
     empty="no value",
+    cured="peers",
 )
 def promotion_against_largest(v: View) -> Array:
     """Promotion share of 12 periods against the median of the largest fifth: (own - median) / (own + median)."""
@@ -233,6 +244,7 @@ def promotion_against_largest(v: View) -> Array:
     high=1,
     sentence="Contacts of the last 3 periods stand at {value} against the 3 before (-1 stopped, 0 unchanged).",
     empty="no value",
+    cured="peers",
 )
 def contacts_trend(v: View) -> Array:
     """Contacts of the last 3 periods against the 3 before: (now - before) / (now + before)."""
@@ -246,6 +258,7 @@ def contacts_trend(v: View) -> Array:
     low=0,
     sentence="{value} contacts from us for each order of the last 6 periods.",
     empty="no value",
+    cured="peers",
 )
 def contacts_per_order(v: View) -> Array:
     """Contacts from us for each order day of the last 6 periods: sold, and forgotten or not."""
@@ -267,7 +280,12 @@ def reply_days(v: View, w: int) -> Array:
 
 
 @theme.feature(
-    unit="contacts", reason=_DETAILS, direction="rises", low=0, sentence="{value} of its questions have no answer yet."
+    unit="contacts",
+    reason=_DETAILS,
+    direction="rises",
+    low=0,
+    sentence="{value} of its questions have no answer yet.",
+    cured=0,
 )
 def questions_unanswered(v: View) -> Array:
     """Contacts by the account that have not been answered yet."""

@@ -63,6 +63,7 @@ OLDEST = AsOf("complaints_oldest_open", "complaints", _oldest_open, columns=("op
     direction="rises",
     low=0,
     sentence="{value} complaints are open, the oldest for {complaints_open_oldest}.",
+    cured=0,
 )
 def complaints_open(v: View) -> Array:
     """Complaints of service, logistics or billing that are not settled."""
@@ -76,6 +77,7 @@ def complaints_open(v: View) -> Array:
     low=0,
     sentence="Its oldest open complaint was made on {since}, {value} ago.",
     since=True,
+    cured=0,
 )
 def complaints_open_oldest(v: View) -> Array:
     """Days for which the oldest open complaint of service, logistics or billing has waited."""
@@ -149,7 +151,12 @@ def quality_complaints(v: View, w: int) -> Array:
 
 
 @theme.feature(
-    unit="complaints", reason="product", direction="rises", low=0, sentence="{value} complaints of quality are open."
+    unit="complaints",
+    reason="product",
+    direction="rises",
+    low=0,
+    sentence="{value} complaints of quality are open.",
+    cured=0,
 )
 def quality_complaints_open(v: View) -> Array:
     """Complaints of quality that are not settled."""

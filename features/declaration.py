@@ -28,6 +28,7 @@ Unit = Literal[
 ]  # fmt: skip
 Relation = Literal["ratio", "difference"]
 Peers = Literal["", "all", "tier", "largest"]
+Cured = float | Literal["peers"] | None
 
 WINDOWS = (1, 3, 6, 12)
 
@@ -135,7 +136,9 @@ class Feature:
     with `{value}` and other features by name in braces. With `peers` the formula's value is then set against the median
     of the eligible accounts of that group at the same cut-off (`features/peers.py`), by `relation`. With `since` the value
     is the days since something happened or fell due, so that as_of less the value is that day, and the sentence may name
-    it as `{since}`; a 0 may also stand for what never happened.
+    it as `{since}`; a 0 may also stand for what never happened. `cured`: the value it would have if the company removed
+    the cause today: a number for what is open, overdue or waiting; `peers` for attention that can be brought up to what
+    well-kept peers have; None for history that no act of today changes, and where the company cannot remove the cause.
 
     Raises ValueError for `since` with a unit other than days, and for `{since}` in a sentence without it.
     """
@@ -155,6 +158,7 @@ class Feature:
     peers: Peers = ""
     relation: Relation = "ratio"
     since: bool = False
+    cured: Cured = None
 
     def __post_init__(self) -> None:
         if self.since and self.unit != "days":
@@ -184,6 +188,7 @@ class Theme:
         peers: Peers = "",
         relation: Relation = "ratio",
         since: bool = False,
+        cured: Cured = None,
     ) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
         """Declare the function below as a feature, or as one for each of `windows` (in periods), suffix `_<w>`.
 
@@ -214,6 +219,7 @@ class Theme:
                         peers=peers,
                         relation=relation,
                         since=since,
+                        cured=cured,
                     )
                 )
             return function

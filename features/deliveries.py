@@ -75,7 +75,12 @@ def delivery_delay(v: View, w: int) -> Array:
 
 
 @theme.feature(
-    unit="deliveries", reason=_REASON, direction="rises", low=0, sentence="{value} deliveries are overdue now."
+    unit="deliveries",
+    reason=_REASON,
+    direction="rises",
+    low=0,
+    sentence="{value} deliveries are overdue now.",
+    cured=0,
 )
 def deliveries_overdue(v: View) -> Array:
     """Deliveries past their promised day that have not come."""

@@ -27,8 +27,10 @@ def page() -> str:
         "",
         f"{len(FEATURES)} columns: {evidence} of evidence for a documented reason, {reasons['symptom']} symptoms (the loss "
         f"itself under way, never a reason), {reasons['context']} of context. A window of w periods ends at the cut-off and "
-        "counts what was known before it. *Days since* run from the day on which something happened, or fell "
-        "due, to the cut-off. *Direction* is how the value moves when it harms.",
+        "counts what was known before it. *Days since* run from the day on which something happened, or fell due, to the "
+        "cut-off. *Direction* is how the value moves when it harms. *Cured* is what the value would be if the company "
+        "removed the cause today, `peers` where it can be brought up to what well-kept peers have; it is empty where no "
+        "act of today changes the value.",
         "",
         "| reason | features |",
         "|---|---|",
@@ -39,8 +41,8 @@ def page() -> str:
             "",
             f"## {theme.name}",
             "",
-            "| feature | formula | window | unit | reason | direction | empty history | tables |",
-            "|---|---|---|---|---|---|---|---|",
+            "| feature | formula | window | unit | reason | direction | cured | empty history | tables |",
+            "|---|---|---|---|---|---|---|---|---|",
             *(_row(feature) for feature in theme.features),
         ]
     return "\n".join(lines) + "\n"
@@ -57,9 +59,16 @@ def _row(feature: Feature) -> str:
         f"{feature.unit} since" if feature.since else feature.unit,
         f"`{feature.reason}`",
         feature.direction,
+        _cured(feature),
         feature.empty,
     ]
     return "| " + " | ".join([*(cell.replace("|", "\\|") for cell in cells), tables]) + " |"
+
+
+def _cured(feature: Feature) -> str:
+    if feature.cured is None:
+        return ""
+    return f"`{feature.cured if isinstance(feature.cured, str) else format(feature.cured, 'g')}`"
 
 
 if __name__ == "__main__":

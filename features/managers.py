@@ -132,6 +132,7 @@ def managers_new(v: View, w: int) -> Array:
     low=0,
     sentence="It has been without a manager since {since}, for {value}.",
     since=True,
+    cured=0,
 )
 def manager_absent(v: View) -> Array:
     """Days without a manager until now; 0 where it has one or never had."""

@@ -47,6 +47,7 @@ OLDEST_REQUEST = AsOf("oldest_request", "product_requests", _oldest_request, col
     direction="rises",
     low=0,
     sentence="{value} of its requests are not granted, the oldest for {requests_oldest}.",
+    cured=0,
 )
 def requests_open(v: View) -> Array:
     """Requests for a product or a term that are not granted."""
@@ -60,6 +61,7 @@ def requests_open(v: View) -> Array:
     low=0,
     sentence="Its oldest request not granted was made on {since}, {value} ago.",
     since=True,
+    cured=0,
 )
 def requests_oldest(v: View) -> Array:
     """Days for which its oldest request not granted has waited."""
@@ -72,6 +74,7 @@ def requests_oldest(v: View) -> Array:
     direction="rises",
     low=0,
     sentence="{value} of its requests of the last six months are not granted.",
+    cured=0,
 )
 def requests_open_recent(v: View) -> Array:
     """Requests for a product or a term of the last 183 days that are not granted."""

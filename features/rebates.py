@@ -68,13 +68,16 @@ OLDEST = AsOf("rebates_oldest_overdue", "rebates", _oldest_overdue, columns=("du
     direction="rises",
     low=0,
     sentence="{value} rebates are overdue, the oldest by {rebates_overdue_oldest}.",
+    cured=0,
 )
 def rebates_overdue(v: View) -> Array:
     """Rebates past their due date and not paid."""
     return v.total(BECAME_OVERDUE) - v.total(SETTLED_LATE)
 
 
-@theme.feature(unit="money", reason=_REASON, direction="rises", low=0, sentence="{value} of rebates are overdue.")
+@theme.feature(
+    unit="money", reason=_REASON, direction="rises", low=0, sentence="{value} of rebates are overdue.", cured=0
+)
 def rebates_overdue_amount(v: View) -> Array:
     """Amount promised of rebates past their due date and not paid."""
     return v.total(OVERDUE_AMOUNT) - v.total(SETTLED_AMOUNT)
@@ -87,6 +90,7 @@ def rebates_overdue_amount(v: View) -> Array:
     low=0,
     sentence="{rebates_overdue_amount} of rebates are overdue: {value} of what it bought in the last 12 periods.",
     empty="no value",
+    cured=0,
 )
 def rebates_overdue_share(v: View) -> Array:
     """Amount of overdue rebates as a share of the amount ordered in the last 12 periods."""
@@ -100,6 +104,7 @@ def rebates_overdue_share(v: View) -> Array:
     low=0,
     sentence="Its oldest unpaid rebate was due on {since}, {value} ago.",
     since=True,
+    cured=0,
 )
 def rebates_overdue_oldest(v: View) -> Array:
     """Days by which the oldest unpaid rebate is overdue."""
@@ -169,6 +174,7 @@ def rebates_paid_short_share(v: View) -> Array:
     high=1,
     sentence="{value} of the terms promised to it were not granted.",
     empty="no value",
+    cured=0,
 )
 def terms_withheld_share(v: View) -> Array:
     """Promised terms that fell due so far and were not granted, as a share of them."""

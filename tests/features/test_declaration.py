@@ -61,7 +61,7 @@ def test_trend_is_bounded_and_turns_its_sign_with_time(now, before):
 
 
 def test_a_feature_is_named_for_its_function_and_told_by_its_first_line():
-    (feature,) = declared(empty="no value", low=0, high=9, peers="tier", relation="difference")
+    (feature,) = declared(empty="no value", low=0, high=9, peers="tier", relation="difference", cured="peers")
     assert (feature.name, feature.theme, feature.window) == ("sold", "trial", None)
     assert feature.doc.startswith("Sold in the last")
     assert "second line" not in feature.doc
@@ -69,7 +69,7 @@ def test_a_feature_is_named_for_its_function_and_told_by_its_first_line():
         *("money", "context", "none", "{value}"),
     )
     assert (feature.empty, feature.low, feature.high) == ("no value", 0, 9)
-    assert (feature.peers, feature.relation) == ("tier", "difference")
+    assert (feature.peers, feature.relation, feature.cured) == ("tier", "difference", "peers")
 
 
 def test_each_window_is_a_feature_with_its_own_name_words_and_formula():
@@ -120,6 +120,11 @@ def test_a_sentence_names_the_day_where_the_value_counts_the_days_since_it():
     (feature,) = declared(unit="days", since=True, sentence="Sold on {since}, {value} ago.")
     assert feature.since
     assert not declared()[0].since
+
+
+def test_nothing_is_cured_unless_it_is_declared():
+    assert declared()[0].cured is None
+    assert [feature.cured for feature in declared(windows=(1, 3), cured=0)] == [0, 0]
 
 
 def test_only_days_are_counted_since_a_day():

@@ -42,6 +42,27 @@ def test_a_declaration_is_whole(feature):
         assert columns <= {column.name for column in TABLES[table].columns}
 
 
+CURED = [feature for feature in FEATURES if feature.cured is not None]
+
+
+@pytest.mark.parametrize("feature", CURED, ids=lambda feature: feature.name)
+def test_only_a_cause_that_the_company_can_remove_is_cured_and_then_wholly(feature):
+    taxonomy = yaml.safe_load((ROOT / "reasons.yaml").read_text())["reasons"]
+    assert feature.reason in {reason["code"] for reason in taxonomy if reason["controllable"]}
+    if feature.cured == "peers":
+        assert feature.direction == "falls"  # there can be too little of attention, and only of attention
+        assert feature.theme == "attention"
+    else:
+        assert feature.cured == (feature.low if feature.direction == "rises" else feature.high)
+
+
+def test_what_is_open_now_is_cured_and_what_is_over_is_not():
+    cured = {feature.name: feature.cured for feature in FEATURES}
+    assert (cured["rebates_overdue"], cured["complaints_open_oldest"], cured["visited_since"]) == (0, 0, 1)
+    assert cured["contacts_against_peers_3"] == "peers"
+    assert cured["rebate_delay_3"] is cured["complaints_3"] is cured["manager_tenure"] is cured["recency"] is None
+
+
 def test_names_are_unique_and_files_are_named_for_their_themes():
     names = [feature.name for feature in FEATURES]
     assert len(names) == len(set(names))
