@@ -9,7 +9,7 @@ import ibis
 import numpy as np
 
 from features.declaration import Additive, Array, AsOf, Expression, Latest, Theme, ratio, trend
-from features.fold import Known
+from features.known import Known
 from features.managers import spells
 from features.orders import AMOUNT, ORDER_DAYS
 from features.windows import View

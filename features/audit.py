@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from features.declaration import Expression, Feature
 from features.errors import ContractError
-from features.fold import known_at
+from features.known import known_at
 from features.matrix import Plan, build
 from features.tables import TABLES, Column
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from features.declaration import Additive, Array, AsOf, Expression, Theme, ratio
-from features.fold import Known
+from features.known import Known
 from features.windows import View
 
 theme = Theme("complaints")

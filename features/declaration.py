@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from features.fold import Known
+    from features.known import Known
     from features.windows import View
 
 Array = npt.NDArray[np.float64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.declaration import Array, AsOf, Expression, Theme
-from features.fold import Known
+from features.known import Known
 from features.windows import View
 
 theme = Theme("endings")

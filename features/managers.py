@@ -6,7 +6,7 @@ import ibis
 import numpy as np
 
 from features.declaration import Additive, Array, AsOf, Expression, Theme
-from features.fold import Known
+from features.known import Known
 from features.windows import View
 
 theme = Theme("managers")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.declaration import Additive, Array, AsOf, Expression, ItemValue, Theme, ratio
-from features.fold import Known
+from features.known import Known
 from features.orders import PRODUCTS
 from features.windows import View
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.declaration import Additive, Array, AsOf, Expression, Latest, Theme, ratio
-from features.fold import Known
+from features.known import Known
 from features.orders import breadth_trend
 from features.windows import View
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from features.declaration import Array, AsOf, Expression, Shared, Theme, ratio, trend
 from features.deliveries import REGION_PROMISED, REGION_STOCK_OUTS
-from features.fold import Known
+from features.known import Known
 from features.orders import AMOUNT, amount_season
 from features.windows import View
 

@@ -1,4 +1,4 @@
-"""What a fact reads, when a row counts, the grid of edges, and what a fold refuses."""
+"""What a fact reads, the grid of edges, and what a fold refuses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-import ibis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,12 +13,11 @@ from hypothesis import strategies as st
 
 from features.declaration import Additive, AsOf, Days, Distinct, ItemValue, Latest, Reach, Shared
 from features.errors import ConfigurationError
-from features.fold import EXACT, Cutoffs, Fold, _whole, columns_of, connect, day_number, known_at, open_tables
+from features.fold import EXACT, Cutoffs, Fold, _whole, columns_of, connect, day_number, open_tables
 from features.orders import AMOUNT, ORDER_DAYS
 from features.periods import Duration, Label, edge_index
-from features.tables import TABLES
 from features.windows import View
-from tests.features.worlds import LABEL, MONTH, arrow, write
+from tests.features.worlds import LABEL, MONTH, write
 
 AS_OF = date(2024, 3, 15)
 PAID = Additive("paid", "rebates", "paid_on", value=lambda t: t.paid_amount, where=lambda t: t.kind == "term")
@@ -96,45 +94,6 @@ def test_every_period_of_the_grid_is_the_one_its_days_are_numbered_by(as_of, fir
     if first <= as_of:
         place = int(np.searchsorted(grid.edges, day_number(first), side="right")) - 1
         assert place - grid.at[0] == edge_index(first, period, as_of)
-
-
-def known_days(name: str, *rows: dict[str, Any], without: tuple[str, ...] = ()) -> list[date]:
-    table = arrow(name, rows).drop_columns(list(without))
-    return known_at(ibis.memtable(table), TABLES[name]).name("known").to_pyarrow().to_pylist()
-
-
-@pytest.mark.parametrize(
-    ("recorded", "expected"),
-    [
-        (None, date(2024, 2, 10)),
-        (datetime(2024, 2, 9), date(2024, 2, 10)),  # entered beforehand: it had not happened yet
-        (datetime(2024, 2, 10, 23), date(2024, 2, 10)),
-        (datetime(2024, 2, 11, 0), date(2024, 2, 11)),
-        (datetime(2024, 3, 20), date(2024, 3, 20)),
-    ],
-)
-def test_a_row_counts_from_the_later_of_event_and_entry(recorded, expected):
-    row = {"ordered_at": datetime(2024, 2, 10, 18), "recorded_at": recorded}
-    assert known_days("orders", row) == [expected]
-
-
-def test_a_row_counts_from_its_event_where_no_entries_are_kept():
-    row = {"ordered_at": datetime(2024, 2, 10, 18)}
-    assert known_days("orders", row, without=("recorded_at",)) == [date(2024, 2, 10)]
-
-
-@pytest.mark.parametrize("without", [(), ("promised_on",)])
-def test_a_row_without_its_event_counts_from_its_first_certain_date(without):
-    rows = [
-        {"due_on": date(2024, 4, 1), "paid_on": date(2024, 1, 1)},  # paid_on may be empty: it is not certain
-        {"due_on": date(2024, 4, 1), "recorded_at": datetime(2024, 4, 2)},
-    ]
-    assert known_days("rebates", *rows, without=without) == [date(2024, 4, 1), date(2024, 4, 2)]
-
-
-def test_a_row_without_any_certain_date_has_always_been_known_or_since_its_entry():
-    rows = [{"account_id": "A", "closed_on": AS_OF}, {"account_id": "B", "recorded_at": datetime(2024, 4, 2)}]
-    assert known_days("accounts", *rows) == [date(1900, 1, 1), date(2024, 4, 2)]
 
 
 def order(amount: str, number: int = 1, day: int = 10) -> dict[str, Any]:
