@@ -22,11 +22,13 @@ from pipeline.params import Params
 
 @dataclass(frozen=True)
 class Simulated:
-    """The matrix of a market at all cut-offs whose label has matured, its features, and `market.truth`'s table."""
+    """The matrix of a market at all cut-offs whose label has matured, its features, its exits, and `market.truth`'s
+    table."""
 
     matrix: pd.DataFrame
     cutoffs: Sequence[date]
     features: Sequence[str]
+    exits: pd.DataFrame
     truth: pd.DataFrame
 
 
@@ -45,4 +47,4 @@ def simulated(settings: Settings, accounts: int, periods: int, seed: int, params
         matrix = pa.concat_tables(list(build(connection, opened, cutoffs, plan, until, progress=False))).to_pandas()
         connection.disconnect()
     matrix = matrix.sort_values(["as_of", "account_id"], ignore_index=True)
-    return Simulated(matrix, cutoffs, features, tables["truth"])
+    return Simulated(matrix, cutoffs, features, tables["exits"], tables["truth"])

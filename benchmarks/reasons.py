@@ -1,86 +1,138 @@
-"""How often the first reason is right: on markets in which the true reason of every loss is known.
+"""How often the reasons are right: on markets in which the true reason of every loss is known.
 
-Run `make reasons`. Of accounts still buying at one of four test cut-offs a quarter apart that then stop, the reason with
-the largest share is set against the reason they truly left for: `rel7` among the six causes of document 000 and the
-natural end, `rel6` among the six, `rel8` among all eight, each over the accuracy of the largest true hazard in the month
-of the decision, which nobody can beat on average. Models have learned only from labels matured before the first test
-cut-off, never from a reason. Intervals resample the losses of each market; the mean is over markets.
+Of accounts still buying at one of four test cut-offs a quarter apart that then stop, the reason with the largest share is
+set against the reason they truly left for. Models have learned only from labels matured before the first test cut-off,
+never from a true reason, except where audited exits are given. `holdfast reasons --benchmark` runs it.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from benchmarks.markets import Simulated, simulated
 from features.catalog import FEATURES
-from features.periods import Duration
 from market.scenarios import SCENARIOS
+from models import competing, exits
 from models.attribution import contributions, grouped
-from models.causes import CauseModel, CauseRecipe, ahead, fit
-from models.reasons import shares, taxonomy
+from models.causes import CauseModel, CauseRecipe
+from models.metrics import ece, tally
+from models.naming import least_share, name
+from models.shares import UNEXPLAINED
+from models.stability import placebo_share, top_changes
+from models.taxonomy import taxonomy
 from pipeline.frames import label_of
-from pipeline.layout import Layout
-from pipeline.params import Params, load
+from pipeline.params import Params
 from pipeline.train import fit_at
 
-SIX = taxonomy().codes[:6]
-AMONG = {"rel7": (*SIX, "natural_end"), "rel6": SIX, "rel8": taxonomy().codes}
-MONTH, QUARTER = Duration(1, "month"), Duration(3, "month")
+FloatArray = npt.NDArray[np.float64]
+CODES = taxonomy().codes
+ALL = (*CODES, UNEXPLAINED)
+SIX = CODES[:6]
+AMONG = {"rel7": (*SIX, "natural_end"), "rel6": SIX, "rel8": CODES}
+QUARTER = 3  # periods between test cut-offs
 TESTS = 4
+AUDITED = 100
 RESAMPLES = 200
+LEVEL = 0.95
+OURS = "Holdfast"
+TAUGHT = f"Holdfast, {AUDITED} audited exits"
+WRITTEN = f"Holdfast, {AUDITED} audited exits and the unaudited ones"
 
 
-def main() -> None:
-    """Print a row a market and method, and the means, as Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--accounts", type=int, default=6_000)
-    parser.add_argument("--periods", type=int, default=48)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[31])
-    parser.add_argument("--scenario", choices=list(SCENARIOS), action="append", help="default: all")
-    given = parser.parse_args()
-    params = load(Layout.here("simulated").root, "simulated")
-    print(f"| market | losses | method | {' | '.join(AMONG)} |\n|---|---|---|---|---|---|", flush=True)
-    results: dict[str, list[np.ndarray]] = {}
-    markets = [(name, seed) for name in given.scenario or SCENARIOS for seed in given.seeds]
-    for name, seed in tqdm(markets, desc="markets", disable=None):
-        market = simulated(SCENARIOS[name], given.accounts, given.periods, seed, params)
-        losses, methods = measure(market, params)
-        for method, share in methods.items():
-            cells = relative(losses, share, seed)
-            results.setdefault(method, []).append(cells)
-            print(f"| {name} {seed} | {len(losses):,} | {method} | {_cells(cells)} |", flush=True)
-    for method, cells in results.items():
-        print(f"| mean | | {method} | {_cells(np.nanmean(cells, axis=0))} |")
+@dataclass(frozen=True)
+class Market:
+    """What was measured on one market: true reasons and hazards of the `losses`, `share_<code>` of them by method, how
+    often the largest changes at retraining, and the share that a placebo gets by reason."""
+
+    scenario: str
+    seed: int
+    losses: pd.DataFrame
+    methods: Mapping[str, pd.DataFrame]
+    stability: Mapping[str, float]
+    placebo: Mapping[str, float]
 
 
-def measure(market: Simulated, params: Params) -> tuple[pd.DataFrame, Mapping[str, pd.DataFrame]]:
-    """The losses at the test cut-offs with their true reason and hazards, and each method's shares of reasons, by loss."""
-    last = market.cutoffs[-1]
-    tests = sorted(QUARTER.before(last, back) for back in range(TESTS))
-    known = market.matrix[[label_of(params.featurize).matures(day) <= tests[0] for day in market.matrix["as_of"]]]
-    risk = fit_at(known, tests[0], params.featurize, params.train)
+def run(
+    seeds: Sequence[int],
+    scenarios: Sequence[str],
+    accounts: int,
+    periods: int,
+    params: Params,
+    jobs: int,
+    own_only: bool = False,
+) -> list[Market]:
+    """Measure every scenario under every seed, several at a time; `own_only`: nothing but our own shares."""
+    markets = [(scenario, seed) for seed in seeds for scenario in scenarios]
+    tasks = (
+        delayed(measure)(scenario, seed, None if own_only else CODES[number % len(CODES)], accounts, periods, params)
+        for number, (scenario, seed) in enumerate(markets)
+    )
+    done = Parallel(n_jobs=jobs, return_as="generator")(tasks)
+    return list(tqdm(done, total=len(markets), desc="markets", disable=None))
+
+
+def measure(scenario: str, seed: int, placebo: str | None, accounts: int, periods: int, params: Params) -> Market:
+    """Simulate one market, train as `holdfast train` does, and give each method's shares of the reasons of its losses.
+
+    `placebo`: the reason whose evidence is swapped among accounts to see what share it still gets; None: nothing but
+    our own shares is measured.
+    """
+    market = simulated(SCENARIOS[scenario], accounts, periods, seed, params)
+    period, label = params.featurize.period, label_of(params.featurize)
+    tests = sorted(period.before(market.cutoffs[-1], QUARTER * back) for back in range(TESTS))
     recipe = CauseRecipe(**params.reasons.model_dump())
-    why = fit(ahead(known, params.featurize.period, recipe.lead), list(market.features), recipe, progress=False)
+    matrix, features = market.matrix, list(market.features)
+
+    def known_at(day: date) -> pd.DataFrame:
+        return matrix[[label.matures(as_of) <= day for as_of in matrix["as_of"]]]
+
+    def causes_at(day: date) -> CauseModel:
+        return competing.fit(competing.ahead(known_at(day), period, recipe.lead), features, recipe, progress=False)
+
+    known, why = known_at(tests[0]), causes_at(tests[0])
     losses = true_losses(market, tests)
+    told = losses[["account_id", "as_of", "reason", *(f"hazard_{code}" for code in ALL)]]
+    judged = _judged(why, market, losses)
+    share = _by_loss(why, judged, losses)
+    if placebo is None:
+        return Market(scenario, seed, told, {OURS: share}, {}, {})
+
+    month_before = _by_loss(causes_at(period.before(tests[0], 1)), judged, losses)
+    shap = grouped(contributions(fit_at(known, tests[0], params.featurize, params.train), losses)[0])
     common = known_reasons(market, tests[0]).value_counts(normalize=True)
-    return losses, {
-        "the most common reason": pd.DataFrame({code: common.get(code, 0.0) for code in AMONG["rel8"]}, losses.index),
+    methods = {
+        "most common reason": pd.DataFrame({f"share_{code}": common.get(code, 0.0) for code in ALL}, losses.index),
         "largest z-score": z_scores(losses, known[known["as_of"] == max(known["as_of"])]),
-        "SHAP of the risk model by reason": grouped(contributions(risk, losses)[0]),
-        "model of causes": hazard_shares(why, market, losses),
+        "SHAP of the risk model by reason": _of_positive(shap),
+        OURS: share,
+        **{
+            method: _by_loss(learned, judged, losses)
+            for method, learned in _taught(why, market, known, tests[0], params, seed).items()
+        },
     }
+    got = placebo_share(
+        competing.ahead(known, period, recipe.lead),
+        judged.drop(columns="loss").drop_duplicates(["account_id", "as_of"]),
+        features,
+        recipe,
+        placebo,
+    )
+    return Market(scenario, seed, told, methods, top_changes(month_before, share), {placebo: got})
 
 
-def true_losses(market: Simulated, tests: list[date]) -> pd.DataFrame:
+def true_losses(market: Simulated, tests: Sequence[date]) -> pd.DataFrame:
     """Matrix rows of accounts still buying at a test cut-off that stop for good then, with `reason` and true hazards."""
     truth = market.truth
-    hazards = [name for name in truth.columns if name.startswith("hazard_")]
+    hazards = [column for column in truth.columns if column.startswith("hazard_")]
     decided = truth[truth["decided"] == truth["period"]].set_index("account_id")[hazards]
     lost = truth[truth["lost"]].set_index("account_id")[["reason", "period"]].join(decided, how="inner")
     rows = market.matrix[market.matrix["as_of"].isin(tests) & (market.matrix["label"] == 1) & ~market.matrix["lapsed"]]
@@ -90,54 +142,150 @@ def true_losses(market: Simulated, tests: list[date]) -> pd.DataFrame:
     return rows[near].reset_index(drop=True)
 
 
-def known_reasons(market: Simulated, before: date) -> pd.Series:
+def known_reasons(market: Simulated, before: date) -> pd.Series[str]:
     """True reasons of the losses before a day."""
     truth = market.truth
     return truth.loc[truth["lost"] & (truth["period"] < pd.Timestamp(before)), "reason"]
 
 
 def z_scores(losses: pd.DataFrame, healthy: pd.DataFrame) -> pd.DataFrame:
-    """By reason the largest z-score of its features in the direction in which they harm, against all accounts."""
+    """By reason the largest z-score of its features in the direction in which they harm, against all accounts.
+
+    They are no shares: only their order counts.
+    """
     result = {}
-    for code in taxonomy().codes:
+    for code in CODES:
         own = [feature for feature in FEATURES if feature.reason == code and feature.name in losses]
         sign = np.array([1.0 if feature.direction == "rises" else -1.0 for feature in own])
         names = [feature.name for feature in own]
         spread = healthy[names].std().replace(0, np.nan)
-        result[code] = ((losses[names] - healthy[names].mean()) / spread * sign).max(axis=1).fillna(-np.inf)
+        result[f"share_{code}"] = ((losses[names] - healthy[names].mean()) / spread * sign).max(axis=1).fillna(-np.inf)
     return pd.DataFrame(result)
 
 
-def hazard_shares(why: CauseModel, market: Simulated, losses: pd.DataFrame) -> pd.DataFrame:
-    """Shares as `holdfast score` gives them: from the evidence at the cut-off and at those before it."""
-    parts = []
-    for as_of, rows in losses.groupby("as_of"):
-        days = [MONTH.before(as_of, back) for back in range(why.recipe.lags + 1)]
-        history = market.matrix[market.matrix["as_of"].isin(days)]
-        hazards = why.hazards(history).groupby(history["account_id"]).mean().reindex(rows["account_id"])
-        parts.append(shares(hazards.set_index(rows.index)))
-    return pd.concat(parts).sort_index().rename(columns=lambda name: name.removeprefix("share_"))
+def _of_positive(groups: pd.DataFrame) -> pd.DataFrame:
+    """What pushes the risk up, as shares of all that does; symptoms and context count as unexplained.
+
+    Where nothing else does, the order of what is below zero is kept by shares next to nothing.
+    """
+    values = groups.reindex(columns=list(CODES)).fillna(0.0)
+    rest = groups.drop(columns=[code for code in CODES if code in groups]).clip(lower=0.0).sum(axis=1)
+    up = values.clip(lower=0.0) + 1e-9 * np.exp(values)
+    total = up.sum(axis=1) + rest
+    return up.div(total, axis=0).add_prefix("share_").assign(share_unexplained=rest / total)
 
 
-def relative(losses: pd.DataFrame, share: pd.DataFrame, seed: int) -> np.ndarray:
-    """Accuracy of the largest share over that of the largest true hazard, with low and high: (metrics, 3)."""
-    rng = np.random.default_rng(seed)
-    result = []
-    for codes in AMONG.values():
-        rows = losses["reason"].isin(codes).to_numpy()
-        true = losses.loc[rows, "reason"].to_numpy()
-        names = np.array(codes)
-        right = names[share.loc[rows, list(codes)].to_numpy().argmax(axis=1)] == true
-        best = names[losses.loc[rows, [f"hazard_{code}" for code in codes]].to_numpy().argmax(axis=1)] == true
-        draws = rng.integers(0, len(true), (RESAMPLES, len(true)))
-        ratios = right[draws].mean(axis=1) / best[draws].mean(axis=1)
-        result.append([right.mean() / best.mean(), *np.quantile(ratios, [0.025, 0.975])])
-    return np.array(result)
+def _judged(why: CauseModel, market: Simulated, losses: pd.DataFrame) -> pd.DataFrame:
+    """The rows each loss is judged by, as `holdfast score` takes them, with the `loss`' number."""
+    periods = {
+        day: [market.cutoffs[market.cutoffs.index(day) - back] for back in range(why.recipe.lags + 1)]
+        for day in set(losses["as_of"])
+    }
+    wanted = losses[["account_id", "as_of"]].assign(loss=losses.index)
+    wanted["as_of"] = wanted["as_of"].map(periods)
+    return market.matrix.merge(wanted.explode("as_of"), on=["account_id", "as_of"])
 
 
-def _cells(values: np.ndarray) -> str:
-    return " | ".join(f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in values)
+def _by_loss(why: CauseModel, judged: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
+    return why.shares(judged.assign(account_id=judged["loss"])).reindex(losses.index)
 
 
-if __name__ == "__main__":
-    main()
+def _taught(
+    why: CauseModel, market: Simulated, known: pd.DataFrame, day: date, params: Params, seed: int
+) -> Mapping[str, CauseModel]:
+    """The model with what exits before `day` teach: of those in the market's table 100 audited ones drawn anew, which
+    tell the true reason; the same with what managers wrote of all others."""
+    table = market.exits[pd.to_datetime(market.exits["recorded_at"]) < pd.Timestamp(day)]
+    table = table.drop_duplicates("account_id", keep="last").reset_index(drop=True)
+    true = market.truth[market.truth["lost"]].set_index("account_id")["reason"]
+    chosen = np.random.default_rng(seed).permutation(len(table))[:AUDITED]
+    table["audited"] = np.isin(np.arange(len(table)), chosen)
+    table["reason"] = np.where(table["audited"], table["account_id"].map(true), table["reason"])
+    recorded = table.set_index("account_id")["recorded_on"]
+    hazards = exits.hazards_at_loss(why, market.matrix[market.matrix["as_of"] < day], params.featurize.period, recorded)
+    result = {}
+    for method, rows in ((TAUGHT, table[table["audited"]]), (WRITTEN, table)):
+        result[method] = why.taught(exits.learn(exits.read(rows, hazards)[0], why.weights, seed))
+    return result
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A metric with its interval: of one market, or the mean over markets."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, draws: FloatArray) -> Measured:
+        """From the value (first) and its resamples."""
+        return cls(float(draws[0]), *(float(q) for q in np.quantile(draws[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])))
+
+
+METRICS = ("rel7", "rel6", "rel8", "ece", "ece_first", "named", "precision")
+
+
+def metrics_of(market: Market, method: str, params: Params) -> dict[str, FloatArray]:
+    """Each metric of a method, and its resamples of the losses: (1 + RESAMPLES,) by metric.
+
+    `rel7`, `rel6`, `rel8`: how often the largest share is the true reason, among the six causes of document 000 and the
+    natural end, among the six, among all eight; each over how often the largest true hazard in the month of the decision
+    is, which nobody can beat on average. `ece`: calibration error over all pairs of a loss and a reason, the unexplained
+    among them (`models.metrics.ece`); `ece_first`: of the largest share of each loss. `named`, `precision`: share of the
+    losses with a reason named, and of the names right.
+    """
+    losses, share = market.losses, market.methods[method]
+    true = losses["reason"].to_numpy()
+    rng = np.random.default_rng(market.seed)
+    weight = np.ones((1 + RESAMPLES, len(losses)))
+    weight[1:] = rng.multinomial(len(losses), np.full(len(losses), 1 / len(losses)), RESAMPLES)
+    result = {}
+    for metric, codes in AMONG.items():
+        rows, names = np.isin(true, codes), np.array(codes)
+        right = names[share.loc[rows, [f"share_{code}" for code in codes]].fillna(-1.0).to_numpy().argmax(axis=1)]
+        best = names[losses.loc[rows, [f"hazard_{code}" for code in codes]].to_numpy().argmax(axis=1)]
+        result[metric] = (weight[:, rows] @ (right == true[rows])) / (weight[:, rows] @ (best == true[rows]))
+    if f"share_{UNEXPLAINED}" not in share:
+        return result
+    values = share[[f"share_{code}" for code in ALL]].fillna(0.0).to_numpy()
+    hit = true[:, None] == np.array(ALL)
+    result["ece"] = ece(tally(hit.ravel().astype(float), values.ravel(), np.repeat(weight, len(ALL), axis=1)))
+    first = np.array(ALL)[values.argmax(axis=1)] == true
+    result["ece_first"] = ece(tally(first.astype(float), values.max(axis=1), weight))
+    if method.startswith(OURS):
+        told = name(share, least_share(params.explain.precision), params.explain.also)
+        named = (told["naming"] == "named").to_numpy()
+        result["named"] = weight @ named / weight.sum(axis=1)
+        result["precision"] = weight @ (named & (told["reason_1"].to_numpy() == true)) / np.maximum(weight @ named, 1)
+    return result
+
+
+def table(markets: Sequence[Market], params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`Measured` of each metric by (scenario, seed, method), and the means over markets by method."""
+    cells: dict[tuple[str, int, str], dict[str, Measured]] = {}
+    draws: dict[str, list[dict[str, FloatArray]]] = {}
+    for market in markets:
+        for method in market.methods:
+            found = metrics_of(market, method, params)
+            draws.setdefault(method, []).append(found)
+            cells[market.scenario, market.seed, method] = {key: Measured.of(value) for key, value in found.items()}
+    means = {
+        method: {key: Measured.of(np.mean([one[key] for one in found], axis=0)) for key in found[0]}
+        for method, found in draws.items()
+    }
+    return pd.DataFrame(cells).T.reindex(columns=METRICS), pd.DataFrame(means).T.reindex(columns=METRICS)
+
+
+def pooled(markets: Sequence[Market], method: str = OURS) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """Shares and true reasons of the losses of all markets."""
+    share = pd.concat([market.methods[method] for market in markets], ignore_index=True)
+    return share, pd.concat([market.losses["reason"] for market in markets], ignore_index=True)
+
+
+def worst(cells: pd.DataFrame, metric: str, method: str = OURS) -> tuple[str, Measured]:
+    """The scenario with the lowest metric, mean over seeds."""
+    own = cells.xs(method, level=2)[metric]
+    by_scenario = own.map(lambda cell: cell.value).groupby(level=0).mean()
+    scenario = str(by_scenario.idxmin())
+    return scenario, replace(own.loc[scenario].iloc[0], value=float(by_scenario.min()))

@@ -1,12 +1,18 @@
-"""Why the model says so: exact SHAP values in calibrated log-odds, summed by the declared reason of each feature."""
+"""Why the model says so: exact SHAP values in calibrated log-odds, summed by the declared reason of each feature, and
+the same as points of the calibrated probability."""
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit
 
 from features.catalog import FEATURES
 from models.risk import RiskModel
 from models.treeshap import GroupShap
+
+FloatArray = npt.NDArray[np.float64]
 
 
 def contributions(model: RiskModel, frame: pd.DataFrame) -> tuple[pd.DataFrame, float]:
@@ -24,3 +30,18 @@ def grouped(values: pd.DataFrame) -> pd.DataFrame:
     """Sums by declared reason, `symptom` and `context`: (rows, groups), additive like the values."""
     reason = {feature.name: feature.reason for feature in FEATURES}
     return values.T.groupby([reason[name] for name in values.columns], sort=False).sum().T
+
+
+def points(terms: pd.DataFrame, start: FloatArray | float) -> pd.DataFrame:
+    """Additive terms in log-odds as terms in probability, which add up to how far they move it.
+
+    A row leads from the log-odds `start`, (rows,) or one for all, to start + sum of its terms. Each term gets its part
+    of the way in probability in proportion to its part of the way in log-odds: the slope of the chord of the logistic
+    curve, or that of the curve itself where the way is next to nothing.
+    """
+    low = np.broadcast_to(np.asarray(start, dtype=np.float64), len(terms))
+    way = terms.to_numpy(dtype=np.float64).sum(axis=1)
+    # the chord's slope is p(low) p(-high) (exp(way) - 1) / way, which is exact also where `way` is tiny
+    safe = np.where(way == 0, 1.0, way)
+    slope = expit(low) * expit(-(low + way)) * np.where(way == 0, 1.0, np.expm1(safe) / safe)
+    return terms.mul(slope, axis=0)

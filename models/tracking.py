@@ -6,11 +6,12 @@ import hashlib
 import io
 import json
 import logging
+import math
 import os
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from importlib.metadata import version
 from pathlib import Path
@@ -63,16 +64,17 @@ def log_training(
     rows: pd.DataFrame,
     params: Mapping[str, Any],
     tables: Path,
+    metrics: Mapping[str, float],
 ) -> None:
     """Track a training and register its models as `challenger`; the very same models are registered once only.
 
-    `folder` holds the risk model, `causes` the model of causes that goes with it.
+    `folder` holds the risk model, `causes` the model of causes that goes with it; `metrics` are logged as they are.
     """
     with _mlflow() as mlflow:
         from mlflow.models import infer_signature
 
         client = mlflow.MlflowClient()
-        found = [item for item in _versions(client, source, model) if item.tags.get("cause_hash") == why.content_hash]
+        found = _versions(client, source, model, why)
         if found:
             client.set_registered_model_alias(registered_name(source), "challenger", found[-1].version)
             return
@@ -87,7 +89,8 @@ def log_training(
             mlflow.log_params({"features": len(model.features), "train_cutoffs": len(model.meta["train_cutoffs"])})
             hashes = {"model_hash": model.content_hash, "cause_hash": why.content_hash}
             mlflow.set_tags({**hashes, "data_hash": data_hash(tables), "code_version": code_version()})
-            mlflow.log_metrics({"train_rows": len(rows), "train_losses": float(rows["label"].sum())})
+            known = {name: value for name, value in metrics.items() if math.isfinite(value)}
+            mlflow.log_metrics({"train_rows": len(rows), "train_losses": float(rows["label"].sum()), **known})
             info = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(SCORER),
@@ -103,16 +106,18 @@ def log_training(
             client.set_registered_model_alias(registered_name(source), "challenger", number)
 
 
-def log_evaluation(source: str, model: RiskModel, metrics: Mapping[str, Any], predictions: pd.DataFrame) -> None:
-    """Add the evaluation to the run of the model, and make it `champion` if the gate was passed."""
+def log_evaluation(
+    source: str, model: RiskModel, why: CauseModel, metrics: Mapping[str, Any], predictions: pd.DataFrame
+) -> None:
+    """Add the evaluation to the run of the models, and make them `champion` if the gate was passed."""
     with _mlflow() as mlflow:
         client = mlflow.MlflowClient()
         name = registered_name(source)
-        found = _versions(client, source, model)
+        found = _versions(client, source, model, why)
         if not found:
             raise ConfigurationError(
-                f"MLflow at {mlflow.get_tracking_uri()} knows no model with hash {model.content_hash}. "
-                "Run `holdfast train` for this source again."
+                f"MLflow at {mlflow.get_tracking_uri()} knows no model with hash {model.content_hash} and causes with "
+                f"hash {why.content_hash}. Run `holdfast train` for this source again."
             )
         latest = found[-1]
         mlflow.set_experiment(f"holdfast/{source}")
@@ -130,29 +135,42 @@ def log_evaluation(source: str, model: RiskModel, metrics: Mapping[str, Any], pr
             client.set_registered_model_alias(name, "champion", latest.version)
 
 
-def _versions(client: Any, source: str, model: RiskModel) -> list[Any]:
-    """Registered versions of this very model, oldest first."""
+def log_benchmark(name: str, params: Mapping[str, Any], metrics: Mapping[str, float], files: Sequence[Path]) -> None:
+    """A run of the experiment `holdfast/<name>` with what a benchmark measured and wrote."""
+    with _mlflow() as mlflow:
+        mlflow.set_experiment(f"holdfast/{name}")
+        with mlflow.start_run(run_name=f"benchmark {name}"):
+            mlflow.log_params(params)
+            mlflow.log_metrics({key: value for key, value in metrics.items() if math.isfinite(value)})
+            mlflow.set_tag("code_version", code_version())
+            for file in files:
+                mlflow.log_artifact(str(file))
+
+
+def _versions(client: Any, source: str, model: RiskModel, why: CauseModel) -> list[Any]:
+    """Registered versions of these very models, oldest first."""
     wanted = f"name='{registered_name(source)}' and tags.model_hash='{model.content_hash}'"
-    return sorted(client.search_model_versions(wanted), key=lambda item: int(item.version))
+    found = [item for item in client.search_model_versions(wanted) if item.tags.get("cause_hash") == why.content_hash]
+    return sorted(found, key=lambda item: int(item.version))
 
 
-def download_model(source: str, alias: str) -> Path:
-    """Folder with the model files behind an alias of the registry; the model of causes lies beside it.
+@contextmanager
+def downloaded_model(source: str, alias: str) -> Iterator[Path]:
+    """Folder with the model files behind an alias of the registry, while the context lasts; the causes lie beside it.
 
     Raises ConfigurationError if there is no such alias.
     """
-    with _mlflow() as mlflow:
+    with tempfile.TemporaryDirectory(prefix="holdfast-model-") as target, _mlflow() as mlflow:
         try:
-            target = Path(tempfile.mkdtemp(prefix="holdfast-model-"))
             folder = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"models:/{registered_name(source)}@{alias}", dst_path=str(target)
+                artifact_uri=f"models:/{registered_name(source)}@{alias}", dst_path=target
             )
         except mlflow.exceptions.MlflowException as error:
             raise ConfigurationError(
                 f"{alias!r} is neither a folder with a model nor an alias of {registered_name(source)} in MLflow: "
                 f"{str(error).splitlines()[0]} Known aliases are 'challenger', and 'champion' once the gate is passed."
             ) from None
-        return Path(folder) / "artifacts" / "model"
+        yield Path(folder) / "artifacts" / "model"
 
 
 def _calibration_figure(predictions: pd.DataFrame) -> Any:

@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 Source = Annotated[str, typer.Option(help="Name of the source: a folder under sources/.")]
+Everyone = Annotated[bool, typer.Option("--all", help="Reasons of all accounts, not of the riskiest ones alone.")]
 
 
 def _setup(source: str) -> tuple[Layout, Params]:
@@ -126,21 +127,62 @@ def score(
         Path | None, typer.Option(help=".parquet or .csv; default: artifacts/<source>/scores.parquet.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Folder of a model, or alias (champion, challenger).")] = None,
+    everyone: Everyone = False,
 ) -> None:
-    """Score every eligible account: risk, rank, expected loss, reasons."""
+    """Score every eligible account: risk, rank, expected loss; reasons of the riskiest ones (explain.rank)."""
     from pipeline import score as stage
 
     layout, params = _setup(source)
-    stage.run(layout, params, _day(as_of), out or layout.scores, model)
+    stage.run(layout, params, _day(as_of), out or layout.scores, model, everyone)
 
 
 @app.command()
-def explain(source: Source = "simulated") -> None:
-    """Explain each score: contributions by reason, sentences of evidence, SHAP plot."""
+def explain(source: Source = "simulated", everyone: Everyone = False) -> None:
+    """Explain the riskiest accounts: why the model says so, why now, what if, sentences of evidence, SHAP plot."""
     from pipeline import explain as stage
 
     layout, params = _setup(source)
-    stage.run(layout, params)
+    stage.run(layout, params, everyone)
+
+
+@app.command()
+def reasons(
+    source: Source = "simulated",
+    learn: Annotated[
+        bool, typer.Option("--learn", help="Learn from the recorded losses (exits) anew; says by how much it helped.")
+    ] = False,
+    placebo: Annotated[
+        bool, typer.Option("--placebo", help="What share each reason would get if its evidence were another account's.")
+    ] = False,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark", help="Measure on simulated markets how often the reasons are right.")
+    ] = False,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Measure how often a name is right by its share; writes models/naming.json.")
+    ] = False,
+    seed: Annotated[list[int] | None, typer.Option(help="Of the markets; may be given several times.")] = None,
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="Of the markets; default: all, and docs/ is written.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Markets measured at a time.")] = 2,
+) -> None:
+    """Say how far the reasons can be trusted; with an option, learn, check or measure."""
+    from features.errors import ConfigurationError
+    from pipeline import reasons as stage
+
+    if learn + placebo + benchmark + tune > 1:
+        raise ConfigurationError("Give one of --learn, --placebo, --benchmark and --tune.")
+    layout, params = _setup(source)
+    if learn:
+        typer.echo(stage.learn(layout, params))
+    elif placebo:
+        typer.echo(stage.placebo(layout, params))
+    elif benchmark:
+        typer.echo(stage.benchmark(layout, params, seed, scenario, jobs))
+    elif tune:
+        typer.echo(stage.tune(layout, params, seed, jobs))
+    else:
+        typer.echo(stage.summary(layout, params))
 
 
 @app.command()

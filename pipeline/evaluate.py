@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from features.errors import ConfigurationError, LimitError
 from models.baselines import baselines
+from models.causes import CauseModel
 from models.metrics import evaluate
 from models.risk import RiskModel
 from models.splits import split
@@ -43,7 +44,7 @@ def run(layout: Layout, featurize: Featurize, train: Train, params: Evaluate, st
     metrics["gate"] = gate(metrics, params)
     write_frame(predictions, layout.predictions)
     write_text(json.dumps(metrics, indent=1) + "\n", layout.metrics)
-    log_evaluation(layout.source, RiskModel.load(layout.model), metrics, predictions)
+    log_evaluation(layout.source, RiskModel.load(layout.model), CauseModel.load(layout.causes), metrics, predictions)
     risk = metrics["population"]["all"]["risk"]["mean"]
     log.info(
         "evaluate %s: %s rows, %s losses, AUC %.3f, %s; %.1f s; wrote %s",

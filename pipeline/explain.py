@@ -1,48 +1,108 @@
-"""Stage explain: the signed contributions of every scored account by reason, and sentences of evidence."""
+"""Stage explain: of each account with reasons why the model says so, why now, what if, and sentences of evidence."""
 
 from __future__ import annotations
 
 import logging
+from datetime import date
 from time import perf_counter
 
+import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
-from models.attribution import contributions, grouped
-from models.reasons import evidence
+from models import evidence
+from models.attribution import contributions, grouped, points
+from models.causes import CauseModel
+from models.changes import changes
+from models.risk import RiskModel
 from models.shap_plots import beeswarm
-from pipeline.frames import write_frame
+from models.what_if import risk_without
+from pipeline import history
+from pipeline.frames import plan_from, write_frame
 from pipeline.layout import Layout
 from pipeline.params import Params
-from pipeline.score import resolve_model, score
+from pipeline.score import Scored, resolve_model, score
 
 log = logging.getLogger("holdfast")
 
 
-def run(layout: Layout, params: Params) -> None:
-    """Write `explanations.parquet` (log-odds by reason, adding up to the risk's; evidence) and the SHAP plot."""
+def run(layout: Layout, params: Params, everyone: bool = False) -> None:
+    """Write `explanations.parquet`, `evidence.parquet` and the SHAP plot."""
     started = perf_counter()
     model, why = resolve_model(layout, None)
-    scores, frame = score(model, why, layout, params, params.score.as_of)
-    groups = grouped(contributions(model, frame)[0])
-    log_odds = model.log_odds(frame)
-    reasons = scores[["reason_1", "reason_2", "reason_3"]]
+    scored = score(model, why, layout, params, params.score.as_of, everyone)
+    scores = scored.scores[scored.scores["naming"].notna()]
+    now = scored.features(scored.as_of)
+    chosen = now.loc[scores["account_id"], model.features]
+    values, base = contributions(model, chosen)
+    groups = grouped(values)
     result = pd.concat(
         [
-            scores[["account_id", "as_of"]],
-            pd.Series(log_odds, name="log_odds"),
-            pd.Series(log_odds - groups.sum(axis=1).to_numpy(), name="base"),
+            scores.set_index("account_id")[["as_of", "risk"]],
+            pd.Series(model.log_odds(chosen), index=chosen.index, name="log_odds"),
+            pd.Series(base, index=chosen.index, name="base"),
             groups.add_prefix("pushes_"),
-            evidence(frame, why.contributions(frame), reasons, scores["as_of"].iloc[0]),
+            pd.Series(expit(base), index=chosen.index, name="points_base"),
+            points(groups, base).add_prefix("points_"),
+            risk_without(model, chosen, why.healthy),
+            why_now(layout, params, model, scored, chosen),
         ],
         axis=1,
-    )
-    write_frame(result, layout.explanations)
-    beeswarm(model, frame.head(params.explain.plot_accounts), layout.plots / "shap.png")
+    ).rename_axis("account_id")
+    write_frame(result.reset_index(), layout.explanations)
+    sentences = told(model, why, params, scored, values)
+    write_frame(sentences, layout.evidence)
+    beeswarm(model, chosen.head(params.explain.plot_accounts).reset_index(drop=True), layout.plots / "shap.png")
     log.info(
-        "explain %s: %s accounts, %s of them with a named reason; %.1f s; wrote %s",
+        "explain %s: %s accounts, %s with a reason named, %s with two candidates, %s sentences; %.1f s; wrote %s",
         layout.source,
         f"{len(result):,}",
-        f"{int((scores['reason_1'] != 'unexplained').sum()):,}",
+        f"{int((scores['naming'] == 'named').sum()):,}",
+        f"{int((scores['naming'] == 'candidates').sum()):,}",
+        f"{len(sentences):,}",
         perf_counter() - started,
         layout.explanations,
     )
+
+
+def told(model: RiskModel, why: CauseModel, params: Params, scored: Scored, values: pd.DataFrame) -> pd.DataFrame:
+    """The sentences of evidence for the reasons and against the loss; `values`: SHAP values by feature."""
+    plan = plan_from(dict(model.meta), params.featurize.block)
+    past: date = plan.period.before(scored.as_of, evidence.PAST)
+    now = scored.features(scored.as_of)
+    active = ~now["lapsed"].to_numpy(dtype=bool)
+    chosen = now.loc[values.index, model.features]
+    compared = evidence.Compared(
+        as_of=scored.as_of,
+        past=past,
+        account_id=pd.Series(values.index),
+        now=chosen,
+        before=scored.features(past)[model.features].reindex(values.index),
+        peers=evidence.peer_values(now[model.features], active if active.any() else ~active).loc[values.index],
+    )
+    reasons = scored.scores.set_index("account_id").loc[values.index]
+    parts = [
+        evidence.for_reasons(compared, why.contributions(chosen), reasons),
+        evidence.against_loss(compared, values),
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def why_now(layout: Layout, params: Params, model: RiskModel, scored: Scored, chosen: pd.DataFrame) -> pd.DataFrame:
+    """`since`, `kept`, `risk_then` and points of probability by what moved the risk since; empty where an account was not scored.
+
+    Since the last scoring kept, or one period before by today's model where none is kept that its features allow.
+    """
+    past = history.last_before(layout, scored.as_of)
+    kept = past is not None and set(model.features) <= set(past.features.columns)
+    if past is not None and kept:
+        day, then = past.as_of, past.features
+        risk = past.scores.set_index("account_id")["risk"].reindex(then.index).to_numpy(dtype=np.float64)
+        log_odds = pd.Series(logit(risk), index=then.index)
+    else:
+        day = plan_from(dict(model.meta), params.featurize.block).period.before(scored.as_of, 1)
+        then = scored.features(day)
+        log_odds = pd.Series(model.log_odds(then), index=then.index)
+    moved = changes(model, chosen, then, log_odds)
+    told = pd.DataFrame({"since": day, "kept": kept, "risk_then": expit(log_odds.loc[moved.index])}, index=moved.index)
+    return pd.concat([told, moved], axis=1).reindex(chosen.index)

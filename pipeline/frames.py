@@ -84,12 +84,13 @@ def read_matrix(folder: Path, cutoffs: Sequence[date] | None = None) -> pd.DataF
 
 
 def features_at(
-    layout: Layout, as_of: date | None, plan: Plan, memory: str, names: Sequence[str], lags: int = 0
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Features, by name, of every eligible account at `as_of` (None: the day after the last order), and the same rows
-    with those of the `lags` cut-offs before it, by whole periods.
+    layout: Layout, as_of: date | None, plan: Plan, memory: str, names: Sequence[str], backs: Sequence[int] = (0,)
+) -> pd.DataFrame:
+    """Features, by name, of the accounts eligible at `as_of` (None: the day after the last order) and at the cut-offs
+    so many periods before it: rows of account and cut-off, ordered by cut-off and account.
 
-    Raises ConfigurationError if nobody is eligible, ContractError if the tables cannot show a feature.
+    `backs` holds 0, the as_of itself. Raises ConfigurationError if nobody is eligible then, ContractError if the tables
+    cannot show a feature.
     """
     with TemporaryDirectory(prefix="holdfast-") as spill:
         connection = connect(memory, Path(spill))
@@ -103,17 +104,17 @@ def features_at(
             )
         until = known_until(tables)
         day = until if as_of is None else as_of
-        cutoffs = [plan.period.before(day, back) for back in range(lags + 1)]
+        cutoffs = [plan.period.before(day, back) for back in backs]
         parts = list(build(connection, tables, cutoffs, plan, until, [shown[name] for name in names]))
         connection.disconnect()
     rows: pd.DataFrame = pa.concat_tables(parts).to_pandas()
-    frame = rows[rows["as_of"] == day].reset_index(drop=True)
-    if frame.empty:
+    rows = rows.sort_values(["as_of", "account_id"], ignore_index=True)
+    if not (rows["as_of"] == day).any():
         raise ConfigurationError(
             f"Nobody is eligible at {day}: no account ordered in the {plan.label.eligible} before it. "
             f"Orders end on {until - timedelta(days=1)}; choose --as-of accordingly."
         )
-    return frame, rows
+    return rows
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:

@@ -73,6 +73,18 @@ class Layout:
         return self.artifacts / "explanations.parquet"
 
     @property
+    def evidence(self) -> Path:
+        return self.artifacts / "evidence.parquet"
+
+    @property
+    def history(self) -> Path:
+        return self.artifacts / "history"
+
+    @property
+    def reasons(self) -> Path:
+        return self.artifacts / "reasons.json"
+
+    @property
     def plots(self) -> Path:
         return self.artifacts / "plots"
 

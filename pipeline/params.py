@@ -102,12 +102,17 @@ class Train(Section):
 class Reasons(Section):
     lead: int = Field(ge=0)
     lags: int = Field(ge=0)
+    bags: int = Field(ge=1)
+    bag_share: float = Field(gt=0, le=1)
     warm: int = Field(ge=0)
     rounds: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)
     leaves: int = Field(ge=2)
     min_leaf: int = Field(ge=1)
     l2: float = Field(ge=0)
+    power: float = Field(gt=0, le=1)
+    floor: float = Field(gt=0)
+    unexplained: float = Field(gt=0)
     seed: int
 
 
@@ -126,7 +131,9 @@ class Score(Section):
 
 
 class Explain(Section):
-    min_share: float = Field(ge=0, le=1)
+    precision: float = Field(ge=0, le=1)
+    also: float = Field(ge=0, le=1)
+    rank: int | None = Field(ge=1)
     plot_accounts: int = Field(ge=10)
 
 

@@ -8,8 +8,8 @@ import logging
 import pandas as pd
 import pyarrow.parquet as pq
 
-from models.reasons import taxonomy
 from models.risk import RiskModel
+from models.taxonomy import hypotheses, taxonomy
 from models.tracking import code_version, data_hash
 from pipeline.frames import write_text
 from pipeline.layout import Layout
@@ -31,10 +31,12 @@ def run(layout: Layout, params: Params) -> None:
             horizon=str(model.meta["horizon"]),
             currency=params.report.currency,
             scores=scores,
-            evidence=pd.read_parquet(layout.explanations),
+            evidence=pd.read_parquet(layout.evidence),
+            explanations=pd.read_parquet(layout.explanations),
             names=names_of(layout),
             metrics=metrics,
             predictions=pd.read_parquet(layout.predictions),
+            hypotheses=hypotheses(model.features),
             reason_names={code: names["en"] for code, names in taxonomy().names.items()},
             top=params.report.accounts,
             lineage={

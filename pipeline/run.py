@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from features.errors import ConfigurationError, HoldfastError
-from models.reasons import taxonomy
+from models.taxonomy import taxonomy
 from pipeline.layout import Layout
 from pipeline.params import Params
 
@@ -75,8 +75,8 @@ def found(layout: Layout, horizon: str) -> str:
     metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
     active = scores[~scores["lapsed"]]
     names = taxonomy().names
-    first = active["reason_1"].value_counts()
-    known = [code for code in first.index if code != "unexplained"]
+    first = active.loc[active["naming"] == "named", "reason_1"].value_counts()
+    known = list(first.index)
     auc = metrics["population"]["all"]["risk"]["mean"]["auc"]
     rival = metrics["population"]["all"]["bg_nbd"]["mean"]["auc"]["value"]
     lines = [
@@ -86,9 +86,10 @@ def found(layout: Layout, horizon: str) -> str:
         f"About {active['risk'].sum():,.0f} of the active ones will not order in the next {horizon}; "
         f"{active['expected_loss'].sum():,.0f} of yearly purchases are at risk.",
         (
-            f"Most often named first: {names[known[0]]['en'].lower()} ({first[known[0]]:,} accounts)."
+            f"Most often named: {names[known[0]]['en'].lower()} ({first[known[0]]:,} accounts); of "
+            f"{(active['naming'] == 'candidates').sum():,} more, two reasons are candidates."
             if known
-            else "No documented reason can be named on this data."
+            else "No documented reason is sure enough to be named on this data."
         ),
         f"On past cut-offs it ranked a lost account above a kept one {auc['value']:.1%} of the time "
         f"({auc['low']:.1%} to {auc['high']:.1%}; BG/NBD {rival:.1%}). Champion: {metrics['gate']['why']}.",

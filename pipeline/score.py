@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from time import perf_counter
 
 import pandas as pd
 
+from models import naming
 from models.causes import CauseModel
-from models.reasons import named, shares
+from models.evidence import PAST
 from models.risk import RiskModel
-from models.tracking import download_model
+from models.tracking import downloaded_model
+from pipeline import history
 from pipeline.frames import features_at, plan_from, write_frame
 from pipeline.layout import Layout
 from pipeline.params import Params
@@ -20,17 +23,33 @@ from pipeline.params import Params
 log = logging.getLogger("holdfast")
 
 
-def run(layout: Layout, params: Params, as_of: date | None, out: Path, model: str | None) -> None:
-    """Write the scores to `out`, Parquet or CSV by its ending."""
+@dataclass(frozen=True)
+class Scored:
+    """A scoring: `scores` in the order of the rank; `rows` features of all cut-offs that it looked at."""
+
+    scores: pd.DataFrame
+    rows: pd.DataFrame
+    as_of: date
+
+    def features(self, day: date) -> pd.DataFrame:
+        """The rows of one cut-off, index account_id."""
+        return self.rows[self.rows["as_of"] == day].set_index("account_id")
+
+
+def run(layout: Layout, params: Params, as_of: date | None, out: Path, model: str | None, everyone: bool) -> None:
+    """Write the scores to `out`, Parquet or CSV by its ending, and keep them in the history."""
     started = perf_counter()
-    scores = score(*resolve_model(layout, model), layout, params, as_of or params.score.as_of)[0]
+    risk, why = resolve_model(layout, model)
+    scored = score(risk, why, layout, params, as_of or params.score.as_of, everyone)
+    scores = scored.scores
     write_frame(scores, out)
+    history.keep(layout, scores, scored.features(scored.as_of)[risk.features], risk, why)
     active = scores[~scores["lapsed"]]
     log.info(
         "score %s: %s accounts at %s, %s of them active, %.0f losses expected; %.1f s; wrote %s",
         layout.source,
         f"{len(scores):,}",
-        scores["as_of"].iloc[0],
+        scored.as_of,
         f"{len(active):,}",
         active["risk"].sum(),
         perf_counter() - started,
@@ -39,38 +58,47 @@ def run(layout: Layout, params: Params, as_of: date | None, out: Path, model: st
 
 
 def score(
-    model: RiskModel, why: CauseModel, layout: Layout, params: Params, as_of: date | None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores ordered by rank, with the features of the same rows.
+    model: RiskModel, why: CauseModel, layout: Layout, params: Params, as_of: date | None, everyone: bool = False
+) -> Scored:
+    """Scores ordered by rank. Reasons are told of the `explain.rank` riskiest accounts, or of `everyone`.
 
     Accounts are ranked by risk; equal risks by expected loss, then by account, so that the order is certain.
     """
     plan = plan_from(dict(model.meta), params.featurize.block)
-    frame, rows = features_at(layout, as_of, plan, params.featurize.memory, model.features, why.recipe.lags)
+    backs = sorted({*range(why.recipe.lags + 1), 1, PAST})
+    rows = features_at(layout, as_of, plan, params.featurize.memory, model.features, backs)
+    day: date = max(rows["as_of"])
+    frame = rows[rows["as_of"] == day].reset_index(drop=True)
     frame["risk"] = model.predict(frame)
     frame["expected_loss"] = frame["risk"] * frame["amount_12"].clip(lower=0.0)
     frame = frame.sort_values(
         ["risk", "expected_loss", "account_id"], ascending=[False, False, True], ignore_index=True
     )
-    hazards = why.hazards(rows).groupby(rows["account_id"]).mean()
-    share = shares(hazards.reindex(frame["account_id"]).reset_index(drop=True))
+    explained = (
+        frame["account_id"]
+        if everyone or params.explain.rank is None
+        else frame["account_id"].head(params.explain.rank)
+    )
+    judged = rows["as_of"].isin([plan.period.before(day, back) for back in range(why.recipe.lags + 1)])
+    share = why.shares(rows[judged & rows["account_id"].isin(explained)]).reindex(explained)
+    reasons = naming.name(share, naming.least_share(params.explain.precision), params.explain.also)
+    told = pd.concat([reasons, share], axis=1).reindex(frame["account_id"]).reset_index(drop=True)
     scores = pd.concat(
         [
             frame[["account_id", "as_of", "lapsed", "risk"]],
             pd.Series(range(1, len(frame) + 1), name="rank"),
             frame["expected_loss"],
-            named(share, params.explain.min_share),
-            share,
+            told,
         ],
         axis=1,
     )
-    return scores, frame[model.features]
+    return Scored(scores, rows, day)
 
 
 def resolve_model(layout: Layout, model: str | None) -> tuple[RiskModel, CauseModel]:
     """The model at a path or behind an alias of the registry, the source's own where None, and that of causes beside."""
-    if model is None:
-        folder = layout.model
-    else:
-        folder = Path(model) if Path(model).is_dir() else download_model(layout.source, model)
-    return RiskModel.load(folder), CauseModel.load(folder.parent / layout.causes.name)
+    if model is None or Path(model).is_dir():
+        folder = layout.model if model is None else Path(model)
+        return RiskModel.load(folder), CauseModel.load(folder.parent / layout.causes.name)
+    with downloaded_model(layout.source, model) as folder:
+        return RiskModel.load(folder), CauseModel.load(folder.parent / layout.causes.name)

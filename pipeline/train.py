@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -11,14 +12,15 @@ import pandas as pd
 
 from features.errors import ConfigurationError
 from features.matrix import KEYS
-from models import causes
+from models import competing
 from models.causes import CauseRecipe
 from models.risk import Recipe, RiskModel, fit
 from models.splits import split
 from models.tracking import log_training
-from pipeline.frames import label_of, meta_of, plan_of, read_matrix
+from pipeline.frames import label_of, meta_of, plan_of, read_matrix, write_text
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Reasons, Train
+from pipeline.reasons import in_words, learn_exits, reasons_of, tracked_metrics, tracked_params
 
 log = logging.getLogger("holdfast")
 
@@ -37,10 +39,23 @@ def run(layout: Layout, featurize: Featurize, params: Train, reasons: Reasons) -
     model.save(layout.model)
     rows = matrix[matrix["as_of"].astype(str).isin(model.meta["train_cutoffs"])]
     recipe = CauseRecipe(**reasons.model_dump())
-    why = causes.fit(causes.ahead(matrix, featurize.period, recipe.lead), model.features, recipe)
+    why = competing.fit(competing.ahead(matrix, featurize.period, recipe.lead), model.features, recipe)
+    why = learn_exits(layout, why, matrix, featurize)
     why.save(layout.causes)
-    told = {**params.model_dump(), **{f"reasons.{name}": value for name, value in reasons.model_dump().items()}}
-    log_training(layout.source, model, why, layout.model, layout.causes, rows, told, layout.tables)
+    found = reasons_of(why, matrix, featurize)
+    write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", layout.reasons)
+    log.info("train %s: %s", layout.source, in_words(dict(why.exits)))
+    log_training(
+        layout.source,
+        model,
+        why,
+        layout.model,
+        layout.causes,
+        rows,
+        tracked_params(params, reasons),
+        layout.tables,
+        tracked_metrics(found),
+    )
     log.info(
         "train %s: %s rows, %s losses, %s cut-offs, %s features; %.1f s; wrote %s (hash %s)",
         layout.source,

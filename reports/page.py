@@ -6,6 +6,7 @@ It needs no network, no file beside it and no script. The same `Report` gives th
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,12 +17,13 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from models.evidence import in_words
 from models.metrics import BINS, reliability
-from models.reasons import NAMED, taxonomy
-from reports import charts
+from models.shares import UNEXPLAINED
+from models.taxonomy import taxonomy
+from reports import accounts, charts
+from reports.words import DASH, count, money, number, percent, text
 
-DASH = "–"
-MINUS = "\N{MINUS SIGN}"
 WIN_BACK = 10  # accounts in the list for win-back, at most
 
 MODELS = {"risk": "Holdfast", "recency": "Recency", "rfm_logistic": "RFM logistic", "bg_nbd": "BG/NBD"}
@@ -57,11 +59,15 @@ METRICS = {
 class Report:
     """All that the page shows.
 
-    `scores`: account_id, as_of, lapsed, risk, rank, expected_loss, reason_1 to reason_3 (codes or null), share_<code>
-    for the documented reasons (a column of NaN alone: not observable on this data), share_unexplained.
-    `evidence`: account_id, evidence_1 to evidence_3 (sentences or null). `names`: account_id to name, may be empty.
-    `metrics`: what `metrics.evaluate` returns. `predictions`: account_id, as_of, label, lapsed and a column a model.
-    `reason_names`: code to English name. `top`: accounts in the table. `lineage`: shown in the footer as it is.
+    `scores`: account_id, as_of, lapsed, risk, rank, expected_loss; `naming` and reason_1 to reason_3 (codes or null) as
+    `models.naming.name` gives them; share_<code> for the documented reasons (a column of NaN alone: not observable on
+    this data), share_unexplained. From `naming` on all are null where an account is not among the riskiest ones that
+    reasons are told of. `evidence`: `models.evidence.COLUMNS`. `explanations`: account_id, risk_without_<code>, since,
+    risk_then and change_<group>, as `pipeline.explain` writes them. Neither needs a row of every account.
+    `names`: account_id to name, may be empty. `metrics`: what `metrics.evaluate` returns. `predictions`: account_id,
+    as_of, label, lapsed and a column a model. `reason_names`: code to English name. `hypotheses`: codes of the reasons
+    that this data show only from afar (`models.taxonomy.hypotheses`). `top`: accounts in the table. `lineage`: shown in
+    the footer as it is.
     """
 
     source: str
@@ -70,10 +76,12 @@ class Report:
     currency: str
     scores: pd.DataFrame
     evidence: pd.DataFrame
+    explanations: pd.DataFrame
     names: Mapping[str, str]
     metrics: dict[str, Any]
     predictions: pd.DataFrame
     reason_names: Mapping[str, str]
+    hypotheses: Sequence[str]
     top: int
     lineage: Mapping[str, str]
 
@@ -82,7 +90,8 @@ def render(report: Report) -> str:
     """The page as HTML, all text from the data escaped."""
     lapsed = report.scores["lapsed"].to_numpy(dtype=bool)
     active, gone = report.scores[~lapsed], report.scores[lapsed]
-    reasons = _by_reason(report, active)
+    told = _told(active)
+    reasons = _by_reason(report, told)
     unseen = _not_observable(report)
     quality = [_population(report, population) for population in POPULATIONS]
     return (
@@ -90,15 +99,23 @@ def render(report: Report) -> str:
         .get_template("report.html.j2")
         .render(
             report=report,
-            day=_day(report.as_of),
+            day=in_words(report.as_of),
             headline=_headline(report, active, gone),
-            findings=_findings(report, active, reasons, quality[-1]),
+            findings=_findings(report, active, told, reasons, quality[-1]),
             reasons=reasons,
             reasons_chart=_reasons_chart(report, reasons),
-            observable=[code for code in taxonomy().codes if code not in unseen],
+            told=len(told),
+            told_money=_total(told["expected_loss"]),
+            candidates=int((told["naming"] == "candidates").sum()),
             not_observable=unseen,
-            worklist=_accounts(report, active.sort_values("rank", kind="stable").head(report.top)),
+            hypotheses=[
+                (report.reason_names.get(code, code), taxonomy().tables[code])
+                for code in report.hypotheses
+                if code not in unseen
+            ],
+            worklist=_worklist(report, active.sort_values("rank", kind="stable").head(report.top)),
             active=len(active),
+            active_money=_total(active["expected_loss"]),
             win_back=_accounts(
                 report, gone.sort_values(["expected_loss", "rank"], ascending=[False, True]).head(WIN_BACK)
             ),
@@ -109,39 +126,6 @@ def render(report: Report) -> str:
             unknown_name=report.reason_names.get("not_observable", "Cannot be seen on this data"),
         )
     )
-
-
-def money(value: float | None, currency: str = "") -> str:
-    """Whole units with thousands separators: 1,234,567 EUR; an en dash for what is not known."""
-    if value is None or not math.isfinite(value):
-        return DASH
-    amount = f"{value + 0.0:,.0f}" if abs(value) >= 0.5 or value == 0 else "under 1"
-    return f"{amount} {currency}".rstrip()
-
-
-def percent(value: float | None) -> str:
-    """12 %, 3.4 % under ten, never rounded to a certainty that is not there; an en dash for what is not known."""
-    if value is None or not math.isfinite(value):
-        return DASH
-    share = value * 100
-    if 0 < share < 0.1:
-        return "under 0.1 %"
-    if 99.5 <= share < 100:
-        return "over 99 %"
-    return f"{share:.0f} %" if round(share, 1) >= 10 or share == 0 else f"{share:.1f} %"
-
-
-def count(value: float) -> str:
-    """12,345; one digit after the point for a fractional number below ten."""
-    return f"{value:,.1f}" if value < 10 and value != int(value) else f"{value:,.0f}"
-
-
-def number(value: float | None, digits: int, sign: bool = False) -> str:
-    """A fixed number of digits; an en dash for what is not known."""
-    if value is None or not math.isfinite(value):
-        return DASH
-    rounded = round(value, digits) + 0.0  # no negative zero
-    return f"{rounded:{'+' if sign and rounded else ''}.{digits}f}".replace("-", MINUS)
 
 
 def _environment(report: Report) -> Environment:
@@ -159,27 +143,26 @@ def _environment(report: Report) -> Environment:
         "number": number,
         "reason": lambda code: _reason(report, code),
         "model": lambda name: MODELS.get(name, name),
+        "unbroken": _unbroken,
     }
     return environment
 
 
-def _day(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
-
-
 def _reason(report: Report, code: str) -> str:
-    return report.reason_names.get(code, code)
+    """The name of a reason, as a hypothesis where the data show it only from afar."""
+    name = report.reason_names.get(code, code)
+    return f"Hypothesis: {name}" if code in report.hypotheses else name
+
+
+def _unbroken(sentence: str) -> str:
+    """The sentence with no line broken between a number and its sign, what it counts in percent or what it moves."""
+    return re.sub(r"(?<=\d) (?=[%→])|(?<=\w) (?=[+−]\d)", "\N{NO-BREAK SPACE}", sentence)
 
 
 def _total(values: pd.Series[Any]) -> float | None:
     """Sum of what is known; None where accounts are there and nothing of them is known."""
     known = values.dropna()
     return None if len(values) and not len(known) else float(known.sum())
-
-
-def _text(value: Any) -> str | None:
-    """None for whatever a table uses for nothing."""
-    return None if value is None or pd.isna(value) else str(value)
 
 
 def _headline(report: Report, active: pd.DataFrame, gone: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -201,37 +184,50 @@ def _headline(report: Report, active: pd.DataFrame, gone: pd.DataFrame) -> list[
     ]
 
 
-def _by_reason(report: Report, active: pd.DataFrame) -> list[dict[str, Any]]:
-    """Money at risk divided by share of the reasons: largest first, unexplained last; observable reasons only."""
+def _by_reason(report: Report, told: pd.DataFrame) -> list[dict[str, Any]]:
+    """Money at risk divided by share of the reasons: largest first, unexplained last; observable reasons only.
+
+    `told`: the active accounts that reasons are told of. `first`: how many of them have the reason named first.
+    """
     unseen = _not_observable(report)
     rows: list[dict[str, Any]] = []
-    loss = active["expected_loss"]
-    for code in (*taxonomy().codes, "unexplained"):
-        if code in unseen or not len(active):
+    loss = told["expected_loss"]
+    for code in (*taxonomy().codes, UNEXPLAINED):
+        if code in unseen or not len(told):
             continue
+        naming = "none" if code == UNEXPLAINED else "named"
         rows.append(
             {
                 "code": code,
-                "money": float((active[f"share_{code}"] * loss).sum()),
-                "first": int((active["reason_1"] == code).sum()),
+                "money": float((told[f"share_{code}"] * loss).sum()),
+                "first": int(((told["naming"] == naming) & (told["reason_1"] == code)).sum()),
             }
         )
     total = sum(row["money"] for row in rows)
     for row in rows:
         row["share"] = row["money"] / total if total > 0 else None
-    return sorted(rows, key=lambda row: (row["code"] == "unexplained", -row["money"]))
+    return sorted(rows, key=lambda row: (row["code"] == UNEXPLAINED, -row["money"]))
 
 
 def _not_observable(report: Report) -> list[str]:
     """Documented reasons that this data cannot show; none where there is no account to look at."""
-    scores = report.scores
-    if scores.empty:
+    told = _told(report.scores)
+    if told.empty:
         return []
-    return [code for code in taxonomy().codes if f"share_{code}" not in scores or scores[f"share_{code}"].isna().all()]
+    return [code for code in taxonomy().codes if f"share_{code}" not in told or told[f"share_{code}"].isna().all()]
+
+
+def _told(scores: pd.DataFrame) -> pd.DataFrame:
+    """The accounts that reasons are told of: the riskiest ones, or all."""
+    return scores[scores["naming"].notna()]
 
 
 def _findings(
-    report: Report, active: pd.DataFrame, reasons: Sequence[Mapping[str, Any]], quality: Mapping[str, Any]
+    report: Report,
+    active: pd.DataFrame,
+    told: pd.DataFrame,
+    reasons: Sequence[Mapping[str, Any]],
+    quality: Mapping[str, Any],
 ) -> list[str]:
     """What was found, in sentences."""
     if not len(active):
@@ -240,21 +236,26 @@ def _findings(
     money_at_risk = money(_total(active["expected_loss"]), report.currency)
     expected = f"{count(lost)} ({percent(lost / len(active))}) are expected not to order within {report.horizon}"
     findings = [
-        f"Of {count(len(active))} active accounts, {expected} after {_day(report.as_of)}.",
+        f"Of {count(len(active))} active accounts, {expected} after {in_words(report.as_of)}.",
         f"The money at risk is {money_at_risk}.",
     ]
-    documented = [row for row in reasons if row["code"] != "unexplained" and row["money"] > 0]
+    it = "it"
+    if 0 < len(told) < len(active):
+        told_money = money(_total(told["expected_loss"]), report.currency)
+        findings.append(f"Reasons are told of the {count(len(told))} riskiest of them, who make up {told_money} of it.")
+        it = "that part"
+    documented = [row for row in reasons if row["code"] != UNEXPLAINED and row["money"] > 0]
     if documented and documented[0]["share"] is not None:
         row = documented[0]
         findings.append(
-            f"Of the documented reasons, “{_reason(report, row['code'])}” is associated with the largest part of it, "
+            f"Of the documented reasons, “{_reason(report, row['code'])}” is associated with the largest share of {it}, "
             f"{percent(row['share'])}."
         )
     elif reasons:
         findings.append("No documented reason is associated with this money on the data at hand.")
-    unexplained = next((row for row in reasons if row["code"] == "unexplained"), None)
+    unexplained = next((row for row in reasons if row["code"] == UNEXPLAINED), None)
     if unexplained and unexplained["share"] is not None:
-        findings.append(f"For {percent(unexplained['share'])} of it no documented reason stands out.")
+        findings.append(f"For {percent(unexplained['share'])} of {it} no documented reason stands out.")
     differences = [row["differences"]["auc"] for row in quality["paired"]]
     if differences:
         better = sum(cell["verdict"] == "better" for cell in differences)
@@ -279,7 +280,7 @@ def _reasons_chart(report: Report, reasons: Sequence[Mapping[str, Any]]) -> str:
             _reason(report, row["code"]),
             max(row["money"], 0.0),
             f"{money(row['money'], report.currency)} ({percent(row['share'])})",
-            muted=row["code"] == "unexplained",
+            muted=row["code"] == UNEXPLAINED,
         )
         for row in reasons
     ]
@@ -288,34 +289,40 @@ def _reasons_chart(report: Report, reasons: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _accounts(report: Report, rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table of accounts, with their reasons and evidence."""
-    places = range(1, NAMED + 1)
-    wanted = report.evidence[report.evidence["account_id"].isin(rows["account_id"])]
-    sentences = {
-        record["account_id"]: [_text(record.get(f"evidence_{place}")) for place in places]
-        for record in wanted.to_dict("records")
-    }
-    accounts = []
-    for row in rows.to_dict("records"):
-        found = sentences.get(row["account_id"], [None] * NAMED)
-        codes = [_text(row[f"reason_{place}"]) for place in places]
-        risk = float(row["risk"])
-        accounts.append(
-            {
-                "id": str(row["account_id"]),
-                "name": _text(report.names.get(row["account_id"])),
-                "rank": int(row["rank"]),
-                "risk": risk,
-                "width": f"{min(max(risk, 0.0), 1.0) * 100:.1f}" if math.isfinite(risk) else "0",
-                "expected_loss": float(row["expected_loss"]),
-                "reasons": [
-                    {"code": code, "share": row.get(f"share_{code}"), "evidence": sentence}
-                    for code, sentence in zip(codes, found, strict=True)
-                    if code
-                ],
-            }
+    """Rows of a table of accounts."""
+    return [
+        {
+            "id": str(row["account_id"]),
+            "name": text(report.names.get(row["account_id"])),
+            "rank": int(row["rank"]),
+            "risk": float(row["risk"]),
+            "width": f"{min(max(row['risk'], 0.0), 1.0) * 100:.1f}" if math.isfinite(row["risk"]) else "0",
+            "expected_loss": float(row["expected_loss"]),
+        }
+        for row in rows.to_dict("records")
+    ]
+
+
+def _worklist(report: Report, rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table of accounts, each with what is told of it."""
+    chosen = rows["account_id"]
+    evidence, explained = (
+        table if table.empty else table[table["account_id"].isin(chosen)]
+        for table in (report.evidence, report.explanations)
+    )
+    sentences = accounts.sentences(evidence)
+    explanations = {record["account_id"]: record for record in explained.to_dict("records")}
+    return [
+        shown
+        | accounts.told(
+            row,
+            sentences.get(row["account_id"], []),
+            explanations.get(row["account_id"], {}),
+            lambda code: _reason(report, code),
+            report.currency,
         )
-    return accounts
+        for shown, row in zip(_accounts(report, rows), rows.to_dict("records"), strict=True)
+    ]
 
 
 def _population(report: Report, population: str) -> dict[str, Any]:

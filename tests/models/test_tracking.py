@@ -21,7 +21,8 @@ from models.splits import Split
 from models.tracking import (
     code_version,
     data_hash,
-    download_model,
+    downloaded_model,
+    log_benchmark,
     log_evaluation,
     log_training,
     registered_name,
@@ -31,7 +32,7 @@ from models.tracking import (
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 NAMES = ["recency", "amount_12"]
 DAY = date(2024, 3, 15)
-WHY = CauseModel({}, {}, {}, CauseRecipe(2, 3, 1, 1, 0.1, 3, 20, 1.0, 7))
+WHY = CauseModel({}, {}, {}, {}, CauseRecipe(2, 3, 1, 1.0, 1, 1, 0.1, 3, 20, 1.0, 0.65, 0.001, 0.11, 7), {})
 
 
 def rows() -> pd.DataFrame:
@@ -136,7 +137,9 @@ def trained(registry, client, model):
         one.save(folder)
         causes = folder.with_name("causes")
         WHY.save(causes)
-        log_training("mine", one, WHY, folder, causes, rows(), {"rounds": 3}, tables)
+        log_training(
+            "mine", one, WHY, folder, causes, rows(), {"rounds": 3}, tables, {"steady": 0.1, "odd": float("nan")}
+        )
         versions.append(client.get_model_version_by_alias(registered_name("mine"), "challenger").version)
     return versions
 
@@ -157,11 +160,14 @@ def test_the_run_tells_parameters_data_code_and_rows(client, trained, registry, 
     assert run.tags["model_hash"] == model.content_hash
     assert run.tags["data_hash"] == data_hash(registry / "tables")
     assert run.tags["code_version"] == "unknown"
-    assert run.metrics == {"train_rows": 200, "train_losses": rows()["label"].sum()}
+    assert run.metrics == {"train_rows": 200, "train_losses": rows()["label"].sum(), "steady": 0.1}
 
 
 def test_a_model_comes_back_by_its_alias(trained, model):
-    again = RiskModel.load(download_model("mine", "challenger"))
+    with downloaded_model("mine", "challenger") as folder:
+        again = RiskModel.load(folder)
+        assert CauseModel.load(folder.with_name("causes")).content_hash == WHY.content_hash
+    assert not folder.exists()
     assert again.content_hash == model.content_hash
     np.testing.assert_array_equal(again.predict(rows()), model.predict(rows()))
 
@@ -172,12 +178,12 @@ def test_an_unknown_alias_is_refused_with_those_there_may_be(trained):
         match=r"^'nobody' is neither a folder with a model nor an alias of holdfast-mine in MLflow: "
         r".*Known aliases are 'challenger', and 'champion' once the gate is passed\.$",
     ):
-        download_model("mine", "nobody")
+        downloaded_model("mine", "nobody").__enter__()
 
 
 def test_a_source_without_a_model_is_refused_too(trained):
     with pytest.raises(ConfigurationError, match=r"'challenger' is neither .* an alias of holdfast-other in MLflow"):
-        download_model("other", "challenger")
+        downloaded_model("other", "challenger").__enter__()
 
 
 def metrics(passed: bool) -> dict:
@@ -190,14 +196,14 @@ PREDICTIONS = pd.DataFrame({"label": [0.0, 1.0] * 30, "risk": np.linspace(0.01, 
 
 
 def test_only_a_model_that_passed_the_gate_is_champion(client, trained, model, tmp_path):
-    log_evaluation("mine", model, metrics(passed=False), PREDICTIONS)
+    log_evaluation("mine", model, WHY, metrics(passed=False), PREDICTIONS)
     assert "champion" not in client.get_registered_model(registered_name("mine")).aliases
     run_id = client.get_model_version(registered_name("mine"), "1").run_id
     run = client.get_run(run_id).data
     assert run.tags["gate_passed"] == "False"
     assert run.tags["gate_why"] == "below recency"
 
-    log_evaluation("mine", model, metrics(passed=True), PREDICTIONS)
+    log_evaluation("mine", model, WHY, metrics(passed=True), PREDICTIONS)
     assert client.get_model_version_by_alias(registered_name("mine"), "champion").version == 1
     run = client.get_run(run_id).data
     assert run.tags["gate_passed"] == "True"
@@ -207,12 +213,36 @@ def test_only_a_model_that_passed_the_gate_is_champion(client, trained, model, t
     assert {artifact.path for artifact in client.list_artifacts(run_id)} >= {"metrics.json", "calibration.png"}
     path = client.download_artifacts(run_id, "metrics.json", str(tmp_path))
     assert json.loads(Path(path).read_text(encoding="utf-8")) == metrics(passed=True)
-    assert RiskModel.load(download_model("mine", "champion")).content_hash == model.content_hash
+    with downloaded_model("mine", "champion") as folder:
+        assert RiskModel.load(folder).content_hash == model.content_hash
+
+
+def test_the_same_risk_model_with_other_causes_is_another_version(client, trained, registry, model):
+    """Else undoing a change of the causes alone would make those causes champion that were undone."""
+    other = WHY.taught({"why": "Learned."})
+    folder = registry / "other" / "model"
+    model.save(folder)
+    other.save(folder.with_name("causes"))
+    tables = registry / "tables"
+    log_training("mine", model, other, folder, folder.with_name("causes"), rows(), {}, tables, {})
+    assert client.get_model_version_by_alias(registered_name("mine"), "challenger").version == 3
+    log_evaluation("mine", model, WHY, metrics(passed=True), PREDICTIONS)
+    assert client.get_model_version_by_alias(registered_name("mine"), "champion").version == 1
 
 
 def test_an_evaluation_of_a_model_that_was_never_registered_is_refused(trained, model):
     other = replace(model, meta={**model.meta, "horizon": "9 months"})
     with pytest.raises(
-        ConfigurationError, match=rf"knows no model with hash {other.content_hash}\. Run `holdfast train` .* again\.$"
+        ConfigurationError,
+        match=rf"knows no model with hash {other.content_hash} and causes with hash {WHY.content_hash}\. "
+        r"Run `holdfast train` .* again\.$",
     ):
-        log_evaluation("mine", other, metrics(passed=True), PREDICTIONS)
+        log_evaluation("mine", other, WHY, metrics(passed=True), PREDICTIONS)
+
+
+def test_a_benchmark_is_a_run_of_its_own_experiment(registry, client, tmp_path):
+    (tmp_path / "page.md").write_text("# Page")
+    log_benchmark("reasons", {"seeds": "1, 2"}, {"rel7": 0.7, "unknown": float("nan")}, [tmp_path / "page.md"])
+    (run,) = client.search_runs([client.get_experiment_by_name("holdfast/reasons").experiment_id])
+    assert (run.data.params, run.data.metrics) == ({"seeds": "1, 2"}, {"rel7": 0.7})
+    assert [artifact.path for artifact in client.list_artifacts(run.info.run_id)] == ["page.md"]

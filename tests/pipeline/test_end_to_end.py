@@ -56,7 +56,8 @@ def test_scores_have_the_promised_columns(market):
     scores = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
     codes = [reason["code"] for reason in yaml.safe_load((ROOT / "reasons.yaml").read_text())["reasons"]]
     assert list(scores.columns) == [
-        *("account_id", "as_of", "lapsed", "risk", "rank", "expected_loss", "reason_1", "reason_2", "reason_3"),
+        *("account_id", "as_of", "lapsed", "risk", "rank", "expected_loss"),
+        *("naming", "reason_1", "reason_2", "reason_3"),
         *(f"share_{code}" for code in codes),
         "share_unexplained",
     ]
@@ -73,8 +74,108 @@ def test_explanations_add_up_to_the_risk(market):
     explained = pd.read_parquet(market / "artifacts/simulated/explanations.parquet")
     total = explained.filter(like="pushes_").sum(axis=1) + explained["base"]
     np.testing.assert_allclose(1 / (1 + np.exp(-total)), scores["risk"], atol=1e-6)
-    first = scores["reason_1"] != "unexplained"
-    assert explained.loc[first, "evidence_1"].notna().all()
+    points = explained.filter(like="points_")
+    np.testing.assert_allclose(points.sum(axis=1), scores["risk"], atol=1e-6)
+    moved = explained.dropna(subset="since")
+    assert len(moved) > 100
+    change = moved["risk"] - moved["risk_then"]
+    np.testing.assert_allclose(moved.filter(like="change_").sum(axis=1), change, atol=1e-6)
+    assert (moved["change_model"] == 0).all()  # nothing was scored before: then as today's model has it
+    assert (explained.filter(like="risk_without_").to_numpy() <= explained[["risk"]].to_numpy()).all()
+
+
+def test_a_named_reason_has_its_evidence(market):
+    scores = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
+    told = pd.read_parquet(market / "artifacts/simulated/evidence.parquet")
+    assert (
+        told.columns == ["account_id", "code", "place", "number", "feature", "value", "before", "peers", "sentence"]
+    ).all()
+    codes = scores.set_index("account_id")
+    assert len(told[told["place"] > 0]) > 50
+    for place in (1, 2, 3):
+        rows = told[told["place"] == place]
+        assert (rows["code"].to_numpy() == codes.loc[rows["account_id"], f"reason_{place}"].to_numpy()).all()
+    assert told.groupby(["account_id", "place"]).size().max() <= 3
+    assert told["sentence"].str.contains("on 1 January 2023").any()  # half a year before: the own past
+
+
+def test_a_scoring_is_kept_and_the_next_one_says_what_changed(market):
+    """Two scorings, the second by a model that another seed trained."""
+    project = market.parent / "later"
+    shutil.copytree(market, project, symlinks=True)
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["score"]["as_of"] = "2023-04-01"
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    assert holdfast(project, "score").returncode == 0
+    first = pd.read_parquet(project / "artifacts/simulated/scores.parquet").set_index("account_id")["risk"]
+    params["score"]["as_of"] = "2023-06-01"
+    params["train"]["seed"] = 8
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    for stage in ("train", "score", "explain"):
+        done = holdfast(project, stage)
+        assert done.returncode == 0, done.stderr
+    kept = sorted(path.name for path in (project / "artifacts/simulated/history").iterdir())
+    assert kept == ["2023-04-01", "2023-06-01", "2024-01-01"] or kept[:2] == ["2023-04-01", "2023-06-01"]
+    explained = pd.read_parquet(project / "artifacts/simulated/explanations.parquet").set_index("account_id")
+    moved = explained.dropna(subset="since")
+    assert moved["since"].astype(str).unique().tolist() == ["2023-04-01"]
+    np.testing.assert_allclose(moved["risk_then"], first.loc[moved.index], atol=1e-12)
+    change = moved["risk"] - moved["risk_then"]
+    np.testing.assert_allclose(moved.filter(like="change_").sum(axis=1), change, atol=1e-6)
+    assert moved["change_model"].abs().max() > 0
+
+
+def test_reasons_of_the_riskiest_alone_or_of_all(market):
+    project = market.parent / "riskiest"
+    shutil.copytree(market, project, symlinks=True)
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["explain"]["rank"] = 20
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    for stage in ("score", "explain", "report"):
+        done = holdfast(project, stage)
+        assert done.returncode == 0, done.stderr
+    scores = pd.read_parquet(project / "artifacts/simulated/scores.parquet")
+    told = scores["naming"].notna()
+    assert told.tolist() == [True] * 20 + [False] * (len(scores) - 20)
+    assert scores.loc[~told].filter(regex="reason_|share_").isna().all(axis=None)
+    full = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
+    pd.testing.assert_frame_equal(scores.head(20), full.head(20))
+    explained = pd.read_parquet(project / "artifacts/simulated/explanations.parquet")
+    assert explained["account_id"].tolist() == scores["account_id"].head(20).tolist()
+    assert holdfast(project, "score", "--all").returncode == 0
+    pd.testing.assert_frame_equal(pd.read_parquet(project / "artifacts/simulated/scores.parquet"), full)
+
+
+def test_reasons_say_how_far_they_can_be_trusted(market):
+    said = holdfast(market, "reasons")
+    assert said.returncode == 0, said.stderr
+    assert "right in 70% of the cases on markets with planted reasons" in said.stdout
+    assert "Between bags the largest share changes in" in said.stdout
+    assert "Nothing was learned: " in said.stdout
+    before = digest(market / "artifacts/simulated/causes/causes.json")
+    again = holdfast(market, "reasons", "--learn")
+    assert again.returncode == 0, again.stderr
+    assert "audited exits are there, 50 are needed" in again.stdout
+    assert digest(market / "artifacts/simulated/causes/causes.json") == before  # the same exits teach the same
+
+
+def test_more_audited_exits_teach_and_change_the_shares(market):
+    project = market.parent / "audited"
+    shutil.copytree(market, project, symlinks=True)
+    path = project / "data/simulated/tables/exits.parquet"
+    exits = pd.read_parquet(path)
+    assert len(exits) > 60
+    pd.DataFrame(exits).assign(audited=True, reason="staff_turnover").to_parquet(path)
+    done = holdfast(project, "reasons", "--learn")
+    assert done.returncode == 0, done.stderr
+    assert "Learned from" in done.stdout
+    assert "held-out audited exits" in done.stdout
+    assert holdfast(project, "score").returncode == 0
+    share = [
+        pd.read_parquet(folder / "artifacts/simulated/scores.parquet")["share_staff_turnover"].mean()
+        for folder in (market, project)
+    ]
+    assert share[1] > 1.5 * share[0]
 
 
 def test_metrics_and_predictions_are_written(market):
@@ -91,7 +192,10 @@ def test_metrics_and_predictions_are_written(market):
 def test_the_same_inputs_give_the_same_bytes(market):
     before = {
         name: digest(market / "artifacts/simulated" / name)
-        for name in ("scores.parquet", "explanations.parquet", "metrics.json", "model/model.txt", "model/model.json")
+        for name in (
+            *("scores.parquet", "explanations.parquet", "evidence.parquet", "metrics.json", "reasons.json"),
+            *("model/model.txt", "model/model.json", "causes/causes.json"),
+        )
     }
     for stage in STAGES:
         assert holdfast(market, stage).returncode == 0
@@ -116,6 +220,9 @@ def test_score_at_a_date_as_csv_by_path_and_by_alias(market):
         (["score", "--as-of", "15.3.2023"], 2, "is not a date. Write it as 2024-03-31"),
         (["score", "--as-of", "2031-01-01"], 2, "Nobody is eligible at 2031-01-01"),
         (["score", "--out", "scores.xls"], 2, "the ending must be .parquet or .csv"),
+        (["reasons", "--learn", "--placebo"], 2, "Give one of --learn, --placebo, --benchmark and --tune"),
+        (["reasons", "--benchmark", "--scenario", "sunny"], 2, "'sunny' is not known. There are: plain, hidden"),
+        (["reasons", "--source", "iowa"], 2, "holds no model of causes. Run `holdfast train` first"),
         (["train", "--source", "iowa"], 2, "Run `holdfast featurize` for this source first"),
         (["ingest", "--source", "contract", "--data", "nowhere"], 2, "nowhere"),
     ],

@@ -178,17 +178,16 @@ def test_data_are_known_until_the_day_after_the_last_order(layout, tmp_path):
 
 
 def test_features_at_a_day_or_at_the_day_after_the_last_order(layout):
-    frame, _ = features_at(layout, None, PLAN, "1GB", ["recency", "order_days_total"])
+    frame = features_at(layout, None, PLAN, "1GB", ["recency", "order_days_total"])
     assert frame["as_of"].unique().tolist() == [date(2024, 3, 15)]
     assert frame.set_index("account_id")["recency"].to_dict() == {"A": 24, "B": 1}
-    frame, _ = features_at(layout, date(2024, 2, 21), PLAN, "1GB", ["recency"])
+    frame = features_at(layout, date(2024, 2, 21), PLAN, "1GB", ["recency"])
     assert frame.set_index("account_id")["recency"].to_dict() == {"A": 1}  # B had ordered on one day only
     assert list(frame.columns[-1:]) == ["recency"]
 
 
 def test_features_at_the_cut_offs_before_come_with_those_at_the_day(layout):
-    frame, rows = features_at(layout, date(2024, 4, 1), PLAN, "1GB", ["recency"], lags=2)
-    assert frame.set_index("account_id")["recency"].to_dict() == {"A": 41, "B": 18}
+    rows = features_at(layout, date(2024, 4, 1), PLAN, "1GB", ["recency"], backs=[0, 1, 2])
     assert rows.set_index(["account_id", "as_of"])["recency"].to_dict() == {
         ("A", date(2024, 4, 1)): 41,
         ("B", date(2024, 4, 1)): 18,

@@ -89,7 +89,7 @@ def test_an_unknown_section_of_an_overlay_is_refused(root):
             {"scenario": "calm"},
             rf"\n  simulate\.scenario: .*must be one of {', '.join(SCENARIOS)} \(got 'calm'",
         ),
-        ("explain", {"min_share": -0.1}, r"\n  explain\.min_share: .*greater than or equal to 0 \(got -0\.1\)\n"),
+        ("explain", {"also": -0.1}, r"\n  explain\.also: .*greater than or equal to 0 \(got -0\.1\)\n"),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_the_rule_and_what_was_got(root, section, values, message):

@@ -210,6 +210,7 @@ def results(layout):
     risk, expected_loss = [0.5, 0.25, 0.25, 0.9], [1000.0, 500.0, 34.0, 9999.0]
     scores = pd.DataFrame({"as_of": ["2024-03-15"] * 4, "risk": risk, "expected_loss": expected_loss})
     scores["lapsed"] = [False, False, False, True]
+    scores["naming"] = ["named", "none", "named", "candidates"]
     scores["reason_1"] = ["staff_turnover", "unexplained", "staff_turnover", "competitor"]
     scores.to_parquet(layout.scores)
     auc = {"value": 0.871, "low": 0.852, "high": 0.889}
@@ -224,7 +225,7 @@ def test_what_was_found_is_told_in_plain_words(results):
         "",
         "iowa, as of 2024-03-15: 3 active accounts (ordered within 3 months), 1 lapsed.",
         "About 1 of the active ones will not order in the next 3 months; 1,534 of yearly purchases are at risk.",
-        "Most often named first: account manager left (2 accounts).",
+        "Most often named: account manager left (2 accounts); of 0 more, two reasons are candidates.",
         "On past cut-offs it ranked a lost account above a kept one 87.1% of the time (85.2% to 88.9%; BG/NBD 79.0%). "
         "Champion: above every baseline.",
         "Scores: artifacts/iowa/scores.parquet",
@@ -233,6 +234,6 @@ def test_what_was_found_is_told_in_plain_words(results):
 
 
 def test_no_reason_that_can_be_named_is_told_too(results):
-    scores = pd.read_parquet(results.scores).assign(reason_1="unexplained")
+    scores = pd.read_parquet(results.scores).assign(reason_1="unexplained", naming="none")
     scores.to_parquet(results.scores)
-    assert "No documented reason can be named on this data." in run.found(results, "3 months")
+    assert "No documented reason is sure enough to be named on this data." in run.found(results, "3 months")

@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models import evidence, naming
 from models.metrics import evaluate
-from models.reasons import named, taxonomy
-from reports.page import Report, count, money, number, percent, render
+from models.taxonomy import taxonomy
+from reports.page import Report, render
+from reports.words import count
 
 HOSTILE = "</title></svg><script>alert('x')</script><!-- $a_b$ & \"q\" #010101"
 UNSEEN = ("competitor", "turbulence")
@@ -43,7 +45,42 @@ def scores_of(n: int = 60) -> pd.DataFrame:
             "expected_loss": risk * 20_000,
         }
     )
-    return pd.concat([first, named(share, 0.1), share], axis=1)
+    return pd.concat([first, naming.name(share, 0.5, 0.1), share], axis=1)
+
+
+def evidence_of(scores: pd.DataFrame) -> pd.DataFrame:
+    """Two sentences for each reason told of, and one against the loss."""
+    rows = []
+    for row in scores.to_dict("records"):
+        account = row["account_id"]
+        for place in (1, 2, 3):
+            code = row[f"reason_{place}"]
+            if not pd.isna(code) and code != "unexplained":
+                for n, word in enumerate(("First", "Second"), start=1):
+                    rows.append((account, code, place, n, f"{word} sentence about {code} of {account}."))
+        rows.append((account, "neglected_details", 0, 1, f"Sentence for keeping {account}."))
+    told = pd.DataFrame(rows, columns=["account_id", "code", "place", "number", "sentence"])
+    told = told.assign(feature="recency", value=1.0, before=np.nan, peers=np.nan)
+    return told[list(evidence.COLUMNS)].sample(frac=1, random_state=1, ignore_index=True)
+
+
+def explanations_of(scores: pd.DataFrame) -> pd.DataFrame:
+    """Each risk was two thirds of what it is; one account was not scored then."""
+    risk = scores["risk"]
+    table = pd.DataFrame(
+        {
+            "account_id": scores["account_id"],
+            "risk_without_broken_promises": risk * 0.8,
+            "risk_without_staff_turnover": risk - 0.001,
+            "since": date(2024, 12, 1),
+            "risk_then": risk * 2 / 3,
+            "change_symptom": risk * 0.5,
+            "change_broken_promises": -risk / 6,
+            "change_model": 0.0,
+        }
+    )
+    table.loc[1, ["since", "risk_then", "change_symptom", "change_broken_promises", "change_model"]] = np.nan
+    return table
 
 
 def predictions_of(accounts: int = 150) -> pd.DataFrame:
@@ -67,22 +104,19 @@ def predictions_of(accounts: int = 150) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def report() -> Report:
     scores, predictions = scores_of(), predictions_of()
-    evidence = scores[["account_id"]].assign(
-        evidence_1=[None if code == "unexplained" else f"Sentence about {code}." for code in scores["reason_1"]],
-        evidence_2=np.nan,
-        evidence_3=None,
-    )
     return Report(
         source="simulated",
         as_of=date(2025, 1, 1),
         horizon="3 months",
         currency="EUR",
         scores=scores,
-        evidence=evidence,
+        evidence=evidence_of(scores),
+        explanations=explanations_of(scores),
         names={"A001": "Müller & Söhne"},
         metrics=evaluate(predictions, MODELS, bootstrap=20, level=0.95, seed=1),
         predictions=predictions,
         reason_names={code: names["en"] for code, names in taxonomy().names.items()},
+        hypotheses=(),
         top=7,
         lineage={"model": "9f2c", "data": "ab12", "code": "4c25a28", "champion": "yes: better than every baseline"},
     )
@@ -148,13 +182,14 @@ def test_the_same_report_gives_the_same_bytes(report, page):
 def test_names_from_data_stay_text(report):
     scores = report.scores.copy()
     scores.loc[:1, "account_id"] = [HOSTILE + "0", HOSTILE + "1"]
-    evidence = pd.DataFrame({"account_id": [HOSTILE + "1"], "evidence_1": [HOSTILE], "evidence_2": [None]})
+    told = report.evidence.assign(sentence=HOSTILE)
+    told.loc[told["account_id"] == "A001", "account_id"] = HOSTILE + "1"
     hostile = replace(
         report,
         source=HOSTILE,
         currency="<i>$1$</i>",
         scores=scores,
-        evidence=evidence,
+        evidence=told,
         names={HOSTILE + "0": HOSTILE, HOSTILE + "1": HOSTILE},
         reason_names={code: f"{code} {HOSTILE}" for code in report.reason_names},
         lineage={HOSTILE: HOSTILE},
@@ -164,6 +199,7 @@ def test_names_from_data_stay_text(report):
     assert "<i>" not in html
     reader = Reader(html)
     assert f"product {HOSTILE}" in reader.text
+    assert reader.text.count(f"What speaks against it {HOSTILE}") == 7
     drawn = svgs(html)[0]
     assert f"product {HOSTILE}" in " ".join(drawn.itertext())
 
@@ -234,10 +270,172 @@ def test_a_reason_that_cannot_be_seen_is_named_as_such_and_not_drawn(report, pag
 
 
 def test_shares_of_the_money_add_up_to_the_money_at_risk(report, page):
-    table = page[page.index("The same as numbers") : page.index("accounts-heading")]
-    amounts = [int(amount.replace(",", "")) for amount in re.findall(r'<td class="n">([\d,]+) EUR</td>', table)]
-    total = report.scores.loc[~report.scores["lapsed"], "expected_loss"].sum()
-    assert sum(amounts) == pytest.approx(total, abs=len(amounts))
+    amounts, firsts = reasons_table(page)
+    active = report.scores[~report.scores["lapsed"]]
+    total = active["expected_loss"].sum()
+    assert amounts.pop("Together") == round(total)
+    assert sum(amounts.values()) == pytest.approx(total, abs=len(amounts))
+    assert firsts.pop("Together") == len(active) == sum(firsts.values())
+
+
+def test_only_a_reason_that_is_named_counts_as_the_first(report, page):
+    active = report.scores[~report.scores["lapsed"]]
+    _, firsts = reasons_table(page)
+    naming = active["naming"].value_counts()
+    assert set(naming.index) == {"named", "candidates", "none"}
+    assert firsts["No documented reason stands out"] == naming["none"]
+    assert firsts["Either of two reasons, none named alone"] == naming["candidates"]
+    first = active.loc[active["naming"] == "named", "reason_1"].value_counts()
+    names = {code: names["en"] for code, names in taxonomy().names.items()}
+    assert {names[code]: firsts[names[code]] for code in first.index} == {names[code]: n for code, n in first.items()}
+    html = render(replace(report, scores=report.scores[report.scores["naming"] != "candidates"]))
+    assert "Either" not in Reader(html).text
+
+
+def reasons_table(html: str) -> tuple[dict[str, int], dict[str, int]]:
+    """By row of the table of reasons: money, where there is an amount, and accounts."""
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', between(html, "The same as numbers", "</table>"))
+    cells = {name: [cell.replace(",", "") for cell in re.findall(r">([^<]*)</td>", rest)] for name, rest in rows}
+    amounts = {name: int(values[0].removesuffix(" EUR")) for name, values in cells.items() if "EUR" in values[0]}
+    return amounts, {name: int(values[-1]) for name, values in cells.items()}
+
+
+def between(html: str, start: str, end: str) -> str:
+    """What stands from the first tag after `start` to the last before `end`."""
+    part = html[html.index(start) :]
+    part = part[: part.index(end)]
+    return part[part.index(">") + 1 : part.rindex("<")]
+
+
+def row_of(html: str, account: str) -> str:
+    """The words of an account's row in the worklist."""
+    rows = re.findall(r'<tr role="row">.*?</tr>', html, flags=re.DOTALL)
+    return next(Reader(row).text for row in rows if f'<bdi class="id">{account}</bdi>' in row)
+
+
+def with_row(report: Report, **values: object) -> Report:
+    """The report with other values in the scores of account A001."""
+    scores = report.scores.copy()
+    for column, value in values.items():
+        scores.loc[scores["account_id"] == "A001", column] = value
+    return replace(report, scores=scores, evidence=evidence_of(scores))
+
+
+def test_a_named_reason_stands_with_its_share_and_all_its_sentences(report):
+    given = with_row(report, naming="named", reason_1="product", reason_2="staff_turnover", reason_3=None)
+    given = with_row(given, share_product=0.5, share_staff_turnover=0.21)
+    assert (
+        "Associated reasons Product no longer fits (50 %) First sentence about product of A001. Second sentence about "
+        "product of A001. Account manager left (21 %) First sentence about staff_turnover of A001. Second sentence about "
+        "staff_turnover of A001."
+    ) in row_of(render(given), "A001")
+
+
+def test_two_candidates_are_told_as_either_or(report):
+    given = with_row(report, naming="candidates", reason_1="product", reason_2="staff_turnover", reason_3=None)
+    given = with_row(given, share_product=0.31, share_staff_turnover=0.28)
+    html = render(given)
+    assert (
+        "Either Product no longer fits (31 %) or Account manager left (28 %) For Product no longer fits: First sentence "
+        "about product of A001."
+    ) in row_of(html, "A001")
+    assert "each of the two may be the one" in html
+
+
+def test_where_no_reason_stands_out_that_is_said(report):
+    given = with_row(report, naming="none", reason_1="unexplained", reason_2=None, reason_3=None)
+    given = with_row(given, share_unexplained=0.4)
+    assert "Associated reasons No documented reason stands out (40 %)" in row_of(render(given), "A001")
+
+
+def test_a_reason_seen_only_from_afar_is_a_hypothesis_wherever_it_is_told(report):
+    seen = {f"share_{code}": report.scores["share_product"] for code in UNSEEN}
+    given = replace(report, scores=report.scores.assign(**seen), hypotheses=UNSEEN)
+    given = with_row(given, naming="candidates", reason_1="competitor", reason_2="product", reason_3=None)
+    moved = given.explanations.rename(columns={"change_symptom": "change_turbulence"})
+    moved.loc[1, ["since", "risk_then", "change_turbulence"]] = [date(2024, 12, 1), 0.1, 0.2]
+    html = render(replace(given, explanations=moved))
+    row = row_of(html, "A001")
+    assert "Either Hypothesis: Taken by a competitor (" in row
+    assert "For Hypothesis: Taken by a competitor:" in row
+    assert "Hypothesis: Market or company turbulence +20" in row
+    text = Reader(html).text
+    assert (
+        "Hypothesis: Taken by a competitor (no table competitor_signals ); Market or company turbulence (no table events "
+        "). Without these tables the data show them only from afar"
+    ) in text
+    names = ("Taken by a competitor", "Market or company turbulence")
+    told = [text.count(name) - text.count(f"{name} (no table") for name in names]
+    assert told == [text.count(f"Hypothesis: {name}") - text.count(f"Hypothesis: {name} (no table") for name in names]
+    assert "Hypothesis" not in render(report)
+
+
+def test_what_speaks_against_the_loss_has_a_head_of_its_own(report, page):
+    assert row_of(page, "A001").endswith("What speaks against it Sentence for keeping A001.")
+    without = replace(report, evidence=report.evidence[report.evidence["place"] > 0])
+    assert "What speaks against it" not in render(without)
+
+
+def test_why_now_and_what_if_stand_in_the_row(report):
+    given = with_row(report, naming="named", reason_1="broken_promises", reason_2="staff_turnover", reason_3=None)
+    given = with_row(given, risk=0.43, expected_loss=6450.0)
+    table = explanations_of(given.scores)
+    table.loc[1, ["since", "risk_then", "change_symptom"]] = [date(2024, 12, 1), 0.31, 0.12]
+    table.loc[1, "risk_without_broken_promises"] = 0.35
+    html = render(replace(given, explanations=table))
+    row = row_of(html, "A001")
+    assert "Why now Since 1 December 2024 the risk rose by 12 points, from 31 % to 43 %: signs of the loss" in row
+    assert (
+        "What if Overdue rebates paid and promised terms granted: risk 43 % → 35 %, expected loss 1,200 EUR less. "
+        "Account manager left: removing it would hardly change the model’s risk."
+    ) in row
+    assert html.count("model-based, not causal") == 1
+    assert "from 31\N{NO-BREAK SPACE}% to 43\N{NO-BREAK SPACE}%: signs of the loss itself\N{NO-BREAK SPACE}+" in html
+
+
+def test_an_account_not_scored_then_and_one_without_explanation_show_nothing_of_it(report, page):
+    assert "Why now" not in row_of(page, "A001")
+    assert "Why now" in row_of(page, "A002")
+    for none in (report.explanations.head(0), pd.DataFrame()):
+        html = render(replace(report, explanations=none, evidence=report.evidence.head(0)))
+        says_nothing_empty(html)
+        assert not re.search("Why now|What if|What speaks|model-based, not causal", html)
+
+
+def explained(scores: pd.DataFrame, rank: int) -> pd.DataFrame:
+    """The scores as they are where reasons are told of the riskiest `rank` accounts."""
+    scores = scores.copy()
+    told = [column for column in scores if column.startswith(("naming", "reason_", "share_"))]
+    scores.loc[scores["rank"] > rank, told] = np.nan
+    return scores
+
+
+def test_where_reasons_are_told_of_the_riskiest_only_the_page_says_so(report, page):
+    scores = explained(report.scores, 10)
+    active = scores[~scores["lapsed"]]
+    told = active[active["naming"].notna()]
+    html = render(replace(report, scores=scores, top=len(active)))
+    text = Reader(html).text
+    says_nothing_empty(html)
+    n = len(told)
+    assert n < len(active)
+    assert f"Reasons are told of {n} of the {len(active)} active accounts, those with the highest risk." in text
+    assert f"Reasons are told of the {n} riskiest of them, who make up" in text
+    amounts, firsts = reasons_table(html)
+    assert amounts.pop("Together") == round(told["expected_loss"].sum())
+    assert sum(amounts.values()) == pytest.approx(told["expected_loss"].sum(), abs=len(amounts))
+    assert firsts.pop("Together") == n == sum(firsts.values())
+    assert text.count("Not told of this account: it is not among the riskiest.") == len(active) - n
+    assert "Cannot be seen on this data: Taken by a competitor; Market or company turbulence." in text
+    assert "Reasons are told of" not in Reader(page).text
+
+
+def test_where_reasons_are_told_of_no_active_account_nothing_is_divided(report):
+    html = render(replace(report, scores=explained(report.scores, 0)))
+    says_nothing_empty(html)
+    active = (~report.scores["lapsed"]).sum()
+    assert f"Reasons are told of none of the {active} active accounts" in html
+    assert "Cannot be seen" not in html
 
 
 def test_each_difference_is_said_to_lie_above_below_or_around_zero(report):
@@ -283,7 +481,8 @@ def test_metrics_that_are_null_are_a_dash(report):
 
 def test_nothing_empty_is_ever_printed(report, page):
     says_nothing_empty(page)
-    scores = report.scores.assign(reason_2=np.nan, reason_3=pd.NA)
+    scores = report.scores.assign(reason_3=pd.NA)
+    scores.loc[scores["naming"] == "named", "reason_2"] = np.nan
     scores.loc[[1, 2], "expected_loss"] = np.nan
     says_nothing_empty(render(replace(report, scores=scores, names={"A001": None})))
 
@@ -301,6 +500,7 @@ def test_without_accounts_evaluation_or_predictions(report):
         report,
         scores=report.scores.head(0),
         evidence=report.evidence.head(0),
+        explanations=report.explanations.head(0),
         metrics={},
         predictions=report.predictions.head(0),
     )
@@ -313,9 +513,11 @@ def test_without_accounts_evaluation_or_predictions(report):
 
 
 def test_inputs_are_left_as_they_were(report):
-    before = [frame.copy() for frame in (report.scores, report.evidence, report.predictions)]
+    before = [frame.copy() for frame in (report.scores, report.evidence, report.explanations, report.predictions)]
     render(report)
-    for frame, copy in zip((report.scores, report.evidence, report.predictions), before, strict=True):
+    for frame, copy in zip(
+        (report.scores, report.evidence, report.explanations, report.predictions), before, strict=True
+    ):
         pd.testing.assert_frame_equal(frame, copy)
 
 
@@ -323,31 +525,3 @@ def test_the_footer_says_what_it_is_and_where_it_comes_from(page):
     footer = page[page.index("<footer>") :]
     assert "Model-based association, not proof of cause" in footer
     assert all(word in footer for word in ("9f2c", "ab12", "4c25a28", "yes: better than every baseline"))
-
-
-@pytest.mark.parametrize(
-    ("shown", "expected"),
-    [
-        (money(1_234_567.4, "EUR"), "1,234,567 EUR"),
-        (money(0.2, "EUR"), "under 1 EUR"),
-        (money(-0.0), "0"),
-        (money(float("nan"), "EUR"), "–"),
-        (money(None), "–"),
-        (percent(0.123), "12 %"),
-        (percent(0.0346), "3.5 %"),
-        (percent(0.09996), "10 %"),
-        (percent(0.0004), "under 0.1 %"),
-        (percent(0.9988), "over 99 %"),
-        (percent(0.0), "0 %"),
-        (percent(1.0), "100 %"),
-        (percent(float("nan")), "–"),
-        (count(1234.0), "1,234"),
-        (count(3.26), "3.3"),
-        (number(-0.00001, 3, sign=True), "0.000"),
-        (number(0.02, 3, sign=True), "+0.020"),
-        (number(-0.02, 3), "\N{MINUS SIGN}0.020"),
-        (number(None, 3), "–"),
-    ],
-)
-def test_numbers_as_a_reader_writes_them(shown, expected):
-    assert shown == expected

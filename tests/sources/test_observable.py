@@ -8,7 +8,7 @@ import pytest
 
 from features.fold import connect, open_tables
 from features.matrix import features_of
-from models.reasons import observable, taxonomy
+from models.taxonomy import observable, taxonomy
 from pipeline.ingest import ingest
 from pipeline.params import load
 

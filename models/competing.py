@@ -1,0 +1,184 @@
+"""Learns competing causes (`models/causes.py`) from losses alone: no true reason is ever told.
+
+The trees of all reasons and those of g are boosted in turn by the gradient of the log-likelihood of the losses, so that
+each takes up what the others leave. An account is in the same bags at every training, so that a month more of data
+changes little.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from tqdm import tqdm
+
+from features.periods import Duration
+from models.causes import DECLARED, START, CauseModel, CauseRecipe, FloatArray, filled
+from models.risk import MONOTONE
+
+NO_CAUSE = ("symptom", "context")
+FEW = 20  # rows that LightGBM puts into a bin of their own for sure
+LEAST_CURVATURE = 1e-5  # keeps a leaf's value finite where a cause is all but absent
+
+
+def ahead(matrix: pd.DataFrame, period: Duration, lead: int) -> pd.DataFrame:
+    """The rows of accounts still buying, with the label of `lead` periods later; without rows whose label is unknown."""
+    later = matrix[["account_id", "as_of", "label"]].dropna()
+    later = later.assign(as_of=[period.before(day, lead) for day in later["as_of"]])
+    rows = matrix[~matrix["lapsed"]].drop(columns="label")
+    return rows.merge(later, on=["account_id", "as_of"], how="inner", validate="one_to_one")
+
+
+def fit(rows: pd.DataFrame, features: Sequence[str], recipe: CauseRecipe, progress: bool = True) -> CauseModel:
+    """Learn the hazards of all reasons that `features` are evidence for from `rows` (the output of `ahead`).
+
+    Without evidence that varies, or with labels of one kind only, nothing can be told apart: no reason gets a hazard.
+    """
+    by_reason: dict[str, list[str]] = {}
+    for name in features:
+        by_reason.setdefault(DECLARED[name].reason, []).append(name)
+    plain = [name for reason in NO_CAUSE for name in by_reason.pop(reason, [])]
+    by_reason = dict(sorted(by_reason.items()))  # as they are read back
+    names = [name for of_reason in by_reason.values() for name in of_reason]
+    healthy = {name: _healthy(rows[name].to_numpy(dtype=np.float64), name) for name in names}
+    untried = {name: value for name in names if (value := _untried(rows[name], recipe.min_leaf)) is not None}
+    values = {reason: filled(rows, of_reason, healthy) for reason, of_reason in by_reason.items()}
+    values = {reason: own for reason, own in values.items() if _can_split(own, recipe.min_leaf)}
+    label = rows["label"].to_numpy(dtype=np.float64)
+    if not values or len(np.unique(label)) < 2:
+        return CauseModel({}, by_reason, healthy, untried, recipe, {})
+
+    signs = rows[plain].to_numpy(dtype=np.float64)
+    bags: list[Mapping[str, lgb.Booster]] = []
+    with tqdm(
+        total=recipe.bags * (recipe.warm + recipe.rounds), desc="causes", disable=None if progress else True
+    ) as bar:
+        for bag in range(recipe.bags):
+            chosen = _in_bag(rows["account_id"], recipe, bag)
+            market = _Market(label[chosen], signs[chosen], plain, recipe, recipe.seed + bag)
+            for reason, own in values.items():
+                market.add(reason, own[chosen], by_reason[reason])
+            bags.append(market.learn(bar))
+    boosters = {reason: [bag[reason] for bag in bags] for reason in values if all(reason in bag for bag in bags)}
+    return CauseModel(boosters, by_reason, healthy, untried, recipe, {})
+
+
+class _Market:
+    """The losses of one bag, and the trees that share in them."""
+
+    def __init__(
+        self, label: FloatArray, signs: FloatArray, names: Sequence[str], recipe: CauseRecipe, seed: int
+    ) -> None:
+        self.label, self.recipe, self.seed = label, recipe, seed
+        self.signs = _Ensemble(signs, label, recipe, seed, [0] * len(names), names)
+        self.causes: dict[str, _Ensemble] = {}
+
+    def add(self, reason: str, values: FloatArray, names: Sequence[str]) -> None:
+        """Let `reason` take part, unless its evidence does not vary among these accounts."""
+        if _can_split(values, self.recipe.min_leaf):
+            directions = [MONOTONE[DECLARED[name].direction] for name in names]
+            self.causes[reason] = _Ensemble(values, self.label, self.recipe, self.seed, directions, names)
+
+    def learn(self, bar: tqdm[Any]) -> dict[str, lgb.Booster]:
+        """Boost all in turn; the trees of each reason."""
+        label, recipe = self.label, self.recipe
+        rate = min(max(label.mean(), 1e-6), 1 - 1e-6)
+        start = np.log(rate / (1 - rate)) - np.log1p(START * len(self.causes))
+        hazards = {reason: np.full(len(label), START) for reason in self.causes}
+        total = 1 + np.sum(list(hazards.values()), axis=0)
+        for step in range(recipe.warm + recipe.rounds):
+            bar.update()
+            risk = _risk(start + self.signs.score, total)
+            self.signs.boost(risk - label, risk * (1 - risk))
+            if step < recipe.warm:
+                continue
+            for reason, cause in self.causes.items():
+                risk, part = _risk(start + self.signs.score, total), hazards[reason] / total
+                cause.boost((risk - label) * part, np.maximum(risk * (1 - risk) * part, LEAST_CURVATURE))
+                hazards[reason] = START * np.exp(cause.score)
+                total = 1 + np.sum(list(hazards.values()), axis=0)
+        return {reason: cause.booster for reason, cause in self.causes.items()}
+
+
+class _Ensemble:
+    """Trees over some features, boosted by gradients from outside, and their present sum, (rows,)."""
+
+    def __init__(
+        self,
+        values: FloatArray,
+        label: FloatArray,
+        recipe: CauseRecipe,
+        seed: int,
+        directions: Sequence[int],
+        names: Sequence[str],
+    ) -> None:
+        self.values, self.score = values, np.zeros(len(values))
+        parameters = {
+            "objective": "none",
+            "learning_rate": recipe.learning_rate,
+            "num_leaves": recipe.leaves,
+            "min_data_in_leaf": recipe.min_leaf,
+            "feature_pre_filter": False,
+            "lambda_l2": recipe.l2,
+            "feature_fraction": 0.8,
+            "bagging_fraction": 0.7,
+            "bagging_freq": 1,
+            "monotone_constraints": list(directions),
+            "seed": seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+        data = lgb.Dataset(values, label, feature_name=list(names), params=parameters, free_raw_data=False)
+        self.booster = lgb.Booster(parameters, data)
+
+    def boost(self, gradient: FloatArray, curvature: FloatArray) -> None:
+        """Add a tree."""
+        done = self.booster.current_iteration()
+        self.booster.update(fobj=lambda _scores, _data: (gradient, curvature))
+        if self.booster.current_iteration() > done:
+            tree = self.booster.predict(self.values, start_iteration=done, num_iteration=1, raw_score=True)
+            self.score += np.asarray(tree, dtype=np.float64)
+
+
+def _can_split(values: FloatArray, least: int) -> bool:
+    """Whether some feature has so many values on either side of a split: LightGBM fails where none has."""
+    if not len(values):
+        return False
+    usual = np.sort(values, axis=0)[len(values) // 2]
+    return bool(((values != usual).sum(axis=0) >= max(least, FEW)).any())
+
+
+def _risk(signs: FloatArray, total: FloatArray) -> FloatArray:
+    return np.asarray(1 / (1 + np.exp(-signs) / total), dtype=np.float64)
+
+
+def _healthy(values: FloatArray, name: str) -> float:
+    """The good quartile of those who have a value; 0 where nobody has."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return 0.0
+    return float(np.quantile(known, 0.25 if DECLARED[name].direction == "rises" else 0.75))
+
+
+def _untried(values: pd.Series[float], least: int) -> float | None:
+    """The usual value of a feature that hardly ever had another, None for one that varied or was never known."""
+    known = values.dropna().to_numpy(dtype=np.float64)
+    if not len(known):
+        return None
+    usual = float(np.sort(known)[len(known) // 2])
+    return usual if (known != usual).sum() < max(least, FEW) else None
+
+
+def _in_bag(accounts: pd.Series[str], recipe: CauseRecipe, bag: int) -> npt.NDArray[np.bool_]:
+    """Rows of the accounts in a bag: by a hash of the account alone, and all of them where there is one bag only."""
+    if recipe.bags == 1:
+        return np.ones(len(accounts), dtype=bool)
+    codes, names = pd.factorize(accounts)
+    drawn = np.array([zlib.crc32(f"{recipe.seed + bag}/{name}".encode()) / 2**32 for name in names])
+    return np.asarray((drawn < recipe.bag_share)[codes])

@@ -1,0 +1,206 @@
+"""What recorded losses teach: how much more, or less, each reason weighs in this market than its evidence says.
+
+An audited exit tells the true reason of a loss. What it teaches is an offset on the logarithm of each reason's weight
+(`models/shares.py`), held near zero by a penalty: 50 exits move the offsets a little, more exits move them further. An
+exit that nobody checked tells what a manager chose to write. It counts only as what the true reason may have been, through
+a confusion matrix P(written | true), learned together with the offsets from the audited exits, from pairs (an exit
+written by the manager and audited later) and from how far what was written strays from the evidence (expectation and
+maximisation, after Dawid and Skene 1979, "Maximum likelihood estimation of observer error-rates using the EM algorithm").
+
+Whether it helps is told by cross-validation over the audited exits: the shares of the held-out reasons must rise (their
+log-loss fall), and the largest share be right no less often, unless the former is beyond doubt. Else nothing is learned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import minimize
+
+from features.periods import Duration
+from models.causes import CauseModel
+from models.shares import UNEXPLAINED, Weights, weigh
+from models.taxonomy import taxonomy
+
+FloatArray = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+LEAST_AUDITED = 50
+PENALTY = 5.0  # of the squared offset of a reason: worth five exits
+PENALTY_UNEXPLAINED = 2.0
+DOUBT = 4.0  # exits' worth of belief that a manager writes anything, and as much that he writes the truth
+STEPS = 15  # of expectation and maximisation: the offsets move by less than .01 after them
+FOLDS = 10
+RESAMPLES = 1000
+LEVEL = 0.95
+TINY = 1e-9  # weight of a reason that nothing shows, where an exit names it all the same
+
+
+@dataclass(frozen=True)
+class Exits:
+    """Recorded losses with the hazards of their accounts at the last cut-off at which these still bought.
+
+    `hazards`: (exits, reasons that can be seen); `reason`: code, `audited`: flag, both by exit. `pairs`: true and
+    written code of losses that have both.
+    """
+
+    hazards: pd.DataFrame
+    reason: pd.Series[str]
+    audited: pd.Series[bool]
+    pairs: Sequence[tuple[str, str]] = ()
+
+
+def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
+    """Offsets by code and how they were found, as JSON can hold it; without "offsets" where nothing was learned.
+
+    "why" says in words what was done, "accuracy" how often the largest share was the audited reason before and after
+    (held-out folds), and the interval of the difference by resampling the audited exits.
+    """
+    values, codes = weigh(exits.hazards, Weights(weights.power, weights.floor, weights.unexplained, {}))
+    known = np.where(np.isnan(values), 0.0, values) + TINY
+    place = {code: number for number, code in enumerate(codes)}
+    said: Ints = np.array([place[code] for code in exits.reason], dtype=np.int64)
+    audited = exits.audited.to_numpy(dtype=bool)
+    counts = {"audited": int(audited.sum()), "unaudited": int((~audited).sum()), "pairs": len(exits.pairs)}
+    if counts["audited"] < LEAST_AUDITED:
+        return counts | {
+            "why": f"Nothing was learned: {counts['audited']} audited exits are there, {LEAST_AUDITED} are needed. Have "
+            "someone other than the manager check why accounts were lost, and set `audited` in the exits."
+        }
+    pairs = np.zeros((len(codes), len(codes)))
+    for audit, manager in exits.pairs:
+        pairs[place[audit], place[manager]] += 1
+
+    true, log_weights = said[audited], np.log(known[audited])
+    nobody = (np.empty((0, len(codes))), np.empty(0, dtype=np.int64))
+    rest: tuple[FloatArray, Ints] = (np.log(known[~audited]), said[~audited])
+    rows = np.arange(len(true))
+    held_out = {"nothing": log_weights, "audited": np.empty_like(log_weights), "all": np.empty_like(log_weights)}
+    folds = np.random.default_rng(seed).permutation(len(true)) % FOLDS
+    for fold in range(FOLDS):
+        inside, outside = folds != fold, folds == fold
+        for name in ("audited", "all"):
+            others = rest if name == "all" else nobody
+            offsets = _offsets((log_weights[inside], true[inside]), others, pairs)[0]
+            held_out[name][outside] = log_weights[outside] + offsets
+    by_exit = {name: -_log_shares(scores)[rows, true] for name, scores in held_out.items()}
+    losses = {name: loss.mean() for name, loss in by_exit.items()}
+    best = min(losses, key=lambda name: losses[name])
+    right = {name: scores.argmax(axis=1) == true for name, scores in held_out.items()}
+    gain = right[best].astype(float) - right["nothing"]
+    draws = np.random.default_rng(seed).integers(0, len(gain), (RESAMPLES, len(gain)))
+    limits = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    low, high = np.quantile(gain[draws].mean(axis=1), limits)
+    surely = np.quantile((by_exit["nothing"] - by_exit[best])[draws].mean(axis=1), limits[0]) > 0
+    told = counts | {
+        "used": best,
+        "log_loss": {name: float(value) for name, value in losses.items()},
+        "accuracy": {
+            "before": float(right["nothing"].mean()),
+            "after": float(right[best].mean()),
+            "gain": float(gain.mean()),
+            "low": float(low),
+            "high": float(high),
+            "level": LEVEL,
+        },
+    }
+    if best == "nothing" or (gain.mean() < 0 and not surely):
+        return told | {
+            "used": "nothing",
+            "why": f"Nothing was learned: on held-out exits of the {counts['audited']} audited ones the shares were not "
+            "better with what the others taught. The model's own shares stay.",
+        }
+    offsets, confusion = _offsets((log_weights, true), rest if best == "all" else nobody, pairs)
+    result = told | {
+        "why": f"Learned from {counts['audited']} audited exits"
+        + (f" and {counts['unaudited']} unaudited ones through a confusion matrix." if best == "all" else ".")
+        + ("" if best == "all" or not counts["unaudited"] else " The unaudited ones did not help and were left out."),
+        "offsets": {code: float(offsets[place[code]]) for code in (*exits.hazards.columns, UNEXPLAINED)},
+    }
+    if best == "all":
+        result["written_when_true"] = {
+            code: {other: float(confusion[place[code], place[other]]) for other in codes} for code in codes
+        }
+    return result
+
+
+def _offsets(
+    audited: tuple[FloatArray, Ints], others: tuple[FloatArray, Ints], pairs: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Offsets, (codes,), and the confusion matrix P(written | true), (codes, codes)."""
+    count = audited[0].shape[1]
+    certain = np.eye(count)[audited[1]]
+    prior = pairs + DOUBT / count + DOUBT * np.eye(count)
+    confusion = prior / prior.sum(axis=1, keepdims=True)
+    offsets = _penalised(audited[0], certain)
+    if not len(others[0]):
+        return offsets, confusion
+    everyone = np.concatenate([audited[0], others[0]])
+    for _ in range(STEPS):
+        chance = np.exp(_log_shares(others[0] + offsets)) * confusion[:, others[1]].T
+        chance /= chance.sum(axis=1, keepdims=True)
+        seen = prior.copy()
+        np.add.at(seen.T, others[1], chance)
+        confusion = seen / seen.sum(axis=1, keepdims=True)
+        offsets = _penalised(everyone, np.concatenate([certain, chance]))
+    return offsets, confusion
+
+
+def _penalised(log_weights: FloatArray, chance: FloatArray) -> FloatArray:
+    """The offsets with the largest likelihood of the reasons' chances, less the penalty."""
+    penalty = np.full(log_weights.shape[1], PENALTY)
+    penalty[-1] = PENALTY_UNEXPLAINED
+
+    def objective(offsets: FloatArray) -> tuple[float, FloatArray]:
+        log_share = _log_shares(log_weights + offsets)
+        value = -(chance * log_share).sum() + (penalty * offsets**2).sum() / 2
+        return float(value), (np.exp(log_share) - chance).sum(axis=0) + penalty * offsets
+
+    return np.asarray(minimize(objective, np.zeros(len(penalty)), jac=True, method="L-BFGS-B").x)
+
+
+def _log_shares(scores: FloatArray) -> FloatArray:
+    top = scores.max(axis=1, keepdims=True)
+    return np.asarray(scores - top - np.log(np.exp(scores - top).sum(axis=1, keepdims=True)))
+
+
+def hazards_at_loss(why: CauseModel, matrix: pd.DataFrame, period: Duration, recorded: pd.Series[Any]) -> pd.DataFrame:
+    """Hazards by account at the last cut-off of `matrix` at which it still bought before its loss was recorded.
+
+    `recorded`: day by account. An account that `matrix` never had as active before that day is not in the result.
+    """
+    active = matrix.loc[~matrix["lapsed"] & matrix["account_id"].isin(recorded.index), ["account_id", "as_of"]]
+    before = active["as_of"].to_numpy() <= pd.to_datetime(active["account_id"].map(recorded)).dt.date.to_numpy()
+    last = active[before].groupby("account_id")["as_of"].max().reset_index()
+    wanted = [
+        last.assign(as_of=[period.before(day, back) for day in last["as_of"]]) for back in range(why.recipe.lags + 1)
+    ]
+    return why.hazards_by_account(matrix.merge(pd.concat(wanted), on=["account_id", "as_of"]))
+
+
+def read(table: pd.DataFrame, hazards: pd.DataFrame) -> tuple[Exits, int]:
+    """Exits from the contract table and the `hazards` by account; how many had no hazards or no documented reason.
+
+    Of several rows of an account the last audited one counts, else the last; a row written before an audited one and
+    not audited itself is half of a pair.
+    """
+    codes = (*taxonomy().codes, UNEXPLAINED)
+    rows = table.dropna(subset=["account_id", "reason"]).sort_values(["recorded_on", "account_id"], kind="stable")
+    rows = rows.assign(audited=rows["audited"].fillna(False).astype(bool))
+    usable = rows[rows["reason"].isin(codes) & rows["account_id"].isin(hazards.index)]
+    checked = usable[usable["audited"]].groupby("account_id")["reason"].last()
+    written = usable[~usable["audited"]].groupby("account_id")["reason"].last()
+    both = checked.index.intersection(written.index)
+    only = written.drop(both)
+    reason = pd.concat([checked, only])
+    exits = Exits(
+        hazards=hazards.loc[reason.index],
+        reason=reason,
+        audited=pd.Series([True] * len(checked) + [False] * len(only), index=reason.index),
+        pairs=[(checked[account], written[account]) for account in both],
+    )
+    return exits, table["account_id"].nunique() - len(reason)

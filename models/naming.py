@@ -1,0 +1,88 @@
+"""Which reason is named: only one whose share makes the name right as often as was asked; else two candidates, or none.
+
+`naming.json` says how often a name was right on markets with planted reasons, by the least share that was named; it is
+written by `holdfast reasons --tune`, from markets that no figure of the documentation comes from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features.errors import ConfigurationError
+from models.shares import UNEXPLAINED
+from models.taxonomy import taxonomy
+
+CURVE_FILE = Path(__file__).with_name("naming.json")
+NAMED = 3  # reasons told of an account, at most
+
+
+def least_share(precision: float) -> float:
+    """The least share at which a reason is named, so that of the names `precision` are right.
+
+    Raises ConfigurationError if no share was right so often.
+    """
+    curve = json.loads(CURVE_FILE.read_text(encoding="utf-8"))["curve"]
+    for row in curve:
+        if row["precision"] >= precision:
+            return float(row["least_share"])
+    raise ConfigurationError(
+        f"explain.precision: {precision} was not reached at any share; the most was {curve[-1]['precision']:.2f}. "
+        "Ask for less in params.yaml."
+    )
+
+
+def write_curve(share: pd.DataFrame, reason: pd.Series[str], seeds: Sequence[int]) -> None:
+    """Write `naming.json` from losses of simulated markets of these seeds."""
+    content = {"losses": len(share), "seeds": list(seeds), "curve": curve(share, reason)}
+    CURVE_FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def curve(share: pd.DataFrame, reason: pd.Series[str]) -> list[dict[str, float]]:
+    """By least share in steps of .01: the share of losses that get a name, and how many of the names are right.
+
+    `share`: `share_<code>` of losses; `reason`: their true codes. The precision is made never to fall with the share
+    (isotonic regression), and ends where fewer than 100 losses get a name.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    codes = np.array(taxonomy().codes)
+    values = share[[f"share_{code}" for code in codes]].fillna(0.0).to_numpy()
+    top, right = values.max(axis=1), codes[values.argmax(axis=1)] == reason.to_numpy()
+    limits = np.arange(0, 1, 0.01).round(2)
+    named = np.array([(top >= limit).sum() for limit in limits])
+    limits, named = limits[named >= 100], named[named >= 100]
+    precision = np.array([right[top >= limit].mean() for limit in limits])
+    rising = IsotonicRegression().fit_transform(limits, precision, sample_weight=named)
+    return [
+        {"least_share": float(limit), "named": float(count / len(top)), "precision": float(value)}
+        for limit, count, value in zip(limits, named, rising, strict=True)
+    ]
+
+
+def name(share: pd.DataFrame, least: float, also: float) -> pd.DataFrame:
+    """`naming` and `reason_1 .. reason_3` of each account: (accounts, 4).
+
+    "named": the first reason has a share of `least` or more; others follow that have `also` or more. "candidates": the
+    first two have it together, and either may be the one. "none": no documented reason stands out, `reason_1` is
+    `unexplained`. Equal shares stand in the order of the taxonomy.
+    """
+    codes = np.array(taxonomy().codes)
+    values = share[[f"share_{code}" for code in codes]].to_numpy()
+    values = np.where(np.isnan(values), -1.0, values)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :NAMED]
+    top = np.take_along_axis(values, order, axis=1)
+    named = top[:, 0] >= max(least, 1e-12)
+    either = ~named & (top[:, 0] + top[:, 1] >= max(least, 1e-12)) & (top[:, 1] >= also)
+    table = codes[order].astype(object)
+    table[~(top >= max(also, 1e-12))] = None
+    table[either, 2] = None
+    table[~named & ~either] = None
+    table[~named & ~either, 0] = UNEXPLAINED
+    result = pd.DataFrame(table, index=share.index, columns=[f"reason_{place}" for place in range(1, NAMED + 1)])
+    result.insert(0, "naming", np.select([named, either], ["named", "candidates"], "none"))
+    return result

@@ -1,0 +1,61 @@
+"""How far the reasons can be trusted: how often the first one changes between bags, and what a placebo would get."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from models.causes import DECLARED, CauseModel, CauseRecipe
+from models.competing import fit
+from models.shares import shares
+
+LARGE = 0.5
+
+
+def top_changes(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, float]:
+    """Share of the rows whose largest share is another reason in `other` than in `one`: of all rows, and of those where
+    it exceeds one half in `one` (NaN where it does nowhere). Both: `share_<code>` by row."""
+    first, second = one.fillna(0.0).to_numpy(), other.fillna(0.0).to_numpy()
+    changed = first.argmax(axis=1) != second.argmax(axis=1)
+    large = first.max(axis=1) > LARGE
+    return {
+        "all": float(changed.mean()) if len(changed) else float("nan"),
+        "large": float(changed[large].mean()) if large.any() else float("nan"),
+    }
+
+
+def between_bags(model: CauseModel, rows: pd.DataFrame) -> dict[str, float]:
+    """`top_changes` between the bags of a model, the mean over all pairs; `rows` as for `CauseModel.shares`.
+
+    The model itself, their mean, changes less than its bags do.
+    """
+    by_bag = [shares(hazards.groupby(rows["account_id"]).mean(), model.weights) for hazards in model.bag_hazards(rows)]
+    pairs = [top_changes(one, other) for one, other in combinations(by_bag, 2)]
+    if not pairs:
+        return {"all": float("nan"), "large": float("nan")}
+    return {name: float(np.mean([pair[name] for pair in pairs])) for name in ("all", "large")}
+
+
+def placebo_share(
+    rows: pd.DataFrame, judged: pd.DataFrame, features: Sequence[str], recipe: CauseRecipe, code: str
+) -> float:
+    """The mean share that `code` gets in `judged` when its evidence is another account's: a reason that is none.
+
+    The model learns anew from `rows` (as `competing.fit` takes them) in which the accounts have swapped all evidence for
+    `code`; so have those of `judged`. What is left is what chance and the floor of the shares give.
+    """
+    own = [name for name in features if DECLARED[name].reason == code]
+    accounts = np.unique(np.concatenate([rows["account_id"].to_numpy(), judged["account_id"].to_numpy()]))
+    swapped = pd.Series(np.random.default_rng(recipe.seed).permutation(accounts), index=accounts)
+    both = pd.concat([rows, judged], ignore_index=True).drop_duplicates(["account_id", "as_of"])
+    evidence = both.set_index(["account_id", "as_of"])[own]
+
+    def foreign(frame: pd.DataFrame) -> pd.DataFrame:
+        of_others = pd.MultiIndex.from_arrays([frame["account_id"].map(swapped), frame["as_of"]])
+        return frame.assign(**evidence.reindex(of_others).reset_index(drop=True).set_axis(frame.index))
+
+    model = fit(foreign(rows), features, recipe, progress=False)
+    return float(model.shares(foreign(judged))[f"share_{code}"].mean())

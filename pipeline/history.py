@@ -1,0 +1,58 @@
+"""Past scorings, each kept under `artifacts/<source>/history/AS_OF/`: scores, features and the models' hashes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from models.causes import CauseModel
+from models.risk import RiskModel
+from pipeline.frames import write_frame, write_text
+from pipeline.layout import Layout
+
+META_FILE = "scoring.json"
+
+
+@dataclass(frozen=True)
+class Past:
+    """A scoring of before: `scores` as they were written, `features` index account_id, `meta` with the hashes."""
+
+    as_of: date
+    scores: pd.DataFrame
+    features: pd.DataFrame
+    meta: dict[str, Any]
+
+
+def keep(layout: Layout, scores: pd.DataFrame, features: pd.DataFrame, model: RiskModel, why: CauseModel) -> None:
+    """Keep a scoring, whole or not at all; one of the same day before it is replaced."""
+    day = str(scores["as_of"].iloc[0])
+    folder = layout.history / day
+    temporary = layout.history / f".{day}.writing"
+    shutil.rmtree(temporary, ignore_errors=True)
+    write_frame(scores, temporary / "scores.parquet")
+    write_frame(features.reset_index(), temporary / "features.parquet")
+    meta = {"as_of": day, "model": model.content_hash, "causes": why.content_hash, "horizon": model.meta.get("horizon")}
+    write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", temporary / META_FILE)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+
+
+def last_before(layout: Layout, as_of: date) -> Past | None:
+    """The latest scoring kept of a day before `as_of`; None where there is none."""
+    days = [date.fromisoformat(path.parent.name) for path in layout.history.glob(f"[0-9]*/{META_FILE}")]
+    earlier = [day for day in days if day < as_of]
+    if not earlier:
+        return None
+    folder: Path = layout.history / str(max(earlier))
+    return Past(
+        max(earlier),
+        pd.read_parquet(folder / "scores.parquet"),
+        pd.read_parquet(folder / "features.parquet").set_index("account_id"),
+        json.loads((folder / META_FILE).read_text(encoding="utf-8")),
+    )

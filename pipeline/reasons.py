@@ -1,0 +1,174 @@
+"""Stage reasons: what recorded losses teach, how stable the reasons are, and what a placebo would get."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from features.errors import ConfigurationError
+from features.matrix import KEYS
+from market.scenarios import SCENARIOS
+from models import competing, exits, stability
+from models.causes import CauseModel
+from models.naming import CURVE_FILE, least_share, write_curve
+from models.risk import RiskModel
+from models.taxonomy import taxonomy
+from models.tracking import log_training
+from pipeline.frames import read_matrix, write_text
+from pipeline.layout import Layout
+from pipeline.params import Featurize, Params, Reasons, Train
+
+log = logging.getLogger("holdfast")
+ACCOUNTS, PERIODS = 6_000, 48  # of a simulated market
+SEEDS = (41, 42)  # of the benchmark: nothing was chosen on them
+TUNING_SEEDS = (101, 102, 103)
+EXIT_COLUMNS = ("account_id", "recorded_on", "reason", "audited")
+
+
+def learn_exits(layout: Layout, why: CauseModel, matrix: pd.DataFrame, featurize: Featurize) -> CauseModel:
+    """The model with what the source's exits teach it, and a line in the log on that."""
+    path = layout.tables / "exits.parquet"
+    if not path.exists() or not set(EXIT_COLUMNS) <= set(pq.read_schema(path).names):
+        return why.taught({"why": f"Nothing was learned: there is no table exits with {', '.join(EXIT_COLUMNS)}."})
+    table = pd.read_parquet(path, columns=list(EXIT_COLUMNS))
+    recorded = table.groupby("account_id")["recorded_on"].max()
+    found, left = exits.read(table, exits.hazards_at_loss(why, matrix, featurize.period, recorded))
+    learned = exits.learn(found, why.weights, why.recipe.seed) | {"not_used": left}
+    return why.taught(learned)
+
+
+def in_words(learned: dict[str, Any]) -> str:
+    """What was learned from exits, and by how much it helped."""
+    said = str(learned["why"])
+    if "accuracy" in learned:
+        gain = learned["accuracy"]
+        said += (
+            f" Largest share right, held-out audited exits: {gain['before']:.1%} before, {gain['after']:.1%} after "
+            f"(difference {gain['gain']:+.1%}, {gain['level']:.0%} interval {gain['low']:+.1%} to {gain['high']:+.1%})."
+        )
+    if learned.get("not_used"):
+        said += f" {learned['not_used']:,} exits were not used: no features before the loss, or no documented reason."
+    return said
+
+
+def reasons_of(why: CauseModel, matrix: pd.DataFrame, featurize: Featurize) -> dict[str, Any]:
+    """What every training reports of its reasons: stability between bags at the last cut-off, and the exits."""
+    return {
+        "top_changes_between_bags": stability.between_bags(why, last_rows(why, matrix, featurize)),
+        "exits": dict(why.exits),
+    }
+
+
+def tracked_params(train: Train, reasons: Reasons) -> dict[str, Any]:
+    """What MLflow is told of how the models were trained."""
+    return {**train.model_dump(), **{f"reasons.{name}": value for name, value in reasons.model_dump().items()}}
+
+
+def tracked_metrics(found: dict[str, Any]) -> dict[str, float]:
+    """What MLflow is told of `reasons_of`."""
+    metrics = {f"reasons.top_changes_{name}": value for name, value in found["top_changes_between_bags"].items()}
+    if "accuracy" in found["exits"]:
+        gain = found["exits"]["accuracy"]
+        metrics |= {f"reasons.exits_{name}": gain[name] for name in ("before", "after", "gain", "low", "high")}
+    return metrics
+
+
+def last_rows(why: CauseModel, matrix: pd.DataFrame, featurize: Featurize) -> pd.DataFrame:
+    """Rows of the accounts active at the last cut-off of the matrix, and theirs at the cut-offs before it."""
+    last = max(matrix["as_of"])
+    active = matrix.loc[(matrix["as_of"] == last) & ~matrix["lapsed"], "account_id"]
+    days = [featurize.period.before(last, back) for back in range(why.recipe.lags + 1)]
+    return matrix[matrix["as_of"].isin(days) & matrix["account_id"].isin(active)]
+
+
+def learn(layout: Layout, params: Params) -> str:
+    """Learn from the exits anew, save the model of causes with it and register both models; says what was learned."""
+    model, why = RiskModel.load(layout.model), CauseModel.load(layout.causes)
+    matrix = read_matrix(layout.matrix)
+    why = learn_exits(layout, why.taught({}), matrix, params.featurize)
+    why.save(layout.causes)
+    found = reasons_of(why, matrix, params.featurize)
+    write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", layout.reasons)
+    rows = matrix[matrix["as_of"].astype(str).isin(model.meta["train_cutoffs"]) & matrix["label"].notna()]
+    log_training(
+        layout.source,
+        model,
+        why,
+        layout.model,
+        layout.causes,
+        rows,
+        tracked_params(params.train, params.reasons),
+        layout.tables,
+        tracked_metrics(found),
+    )
+    return in_words(dict(why.exits))
+
+
+def placebo(layout: Layout, params: Params) -> str:
+    """For each reason the share it gets in past losses, and the one it would get if its evidence were another account's."""
+    why = CauseModel.load(layout.causes)
+    if not why.boosters:
+        raise ConfigurationError("No reason was learned on this data, so there is no share to check.")
+    matrix = read_matrix(layout.matrix)
+    features = [name for name in matrix.columns if name not in KEYS]
+    rows = competing.ahead(matrix, params.featurize.period, why.recipe.lead)
+    lost = matrix[(matrix["label"] == 1) & ~matrix["lapsed"]]
+    own = why.shares(lost).mean()
+    names = taxonomy().names
+    lines = [f"{'reason':40} {'share':>7} {'placebo':>8}"]
+    for code in tqdm(list(why.boosters), desc="placebos", disable=None):
+        got = stability.placebo_share(rows, lost, features, why.recipe, code)
+        lines.append(f"{names[code]['en']:40} {own[f'share_{code}']:>7.1%} {got:>8.1%}")
+    return "\n".join(lines)
+
+
+def benchmark(layout: Layout, params: Params, seeds: list[int] | None, scenarios: list[str] | None, jobs: int) -> str:
+    """Measure on simulated markets, log it in MLflow, write `docs/reasons.md` if all scenarios were measured; the page."""
+    from benchmarks import reasons as measured
+    from benchmarks.reasons_page import page, picture, track
+
+    unknown = sorted(set(scenarios or ()) - set(SCENARIOS))
+    if unknown:
+        raise ConfigurationError(f"--scenario {unknown[0]!r} is not known. There are: {', '.join(SCENARIOS)}.")
+    given = seeds or list(SEEDS)
+    markets = measured.run(given, scenarios or list(SCENARIOS), ACCOUNTS, PERIODS, params, jobs)
+    command = "holdfast reasons --benchmark" + "".join(f" --seed {seed}" for seed in seeds or ())
+    text = page(markets, params, command)
+    files = []
+    if scenarios is None:
+        files = [layout.root / "docs" / "reasons.md", layout.root / "docs" / "reasons.png"]
+        write_text(text, files[0])
+        picture(markets, files[1])
+    track(markets, params, files)
+    return text
+
+
+def tune(layout: Layout, params: Params, seeds: list[int] | None, jobs: int) -> str:
+    """Measure how often a name is right by its share, on markets that the benchmark does not use; writes naming.json."""
+    from benchmarks import reasons as measured
+
+    given = seeds or list(TUNING_SEEDS)
+    markets = measured.run(given, list(SCENARIOS), ACCOUNTS, PERIODS, params, jobs, own_only=True)
+    write_curve(*measured.pooled(markets), given)
+    return f"Wrote {CURVE_FILE}: a reason is named from a share of {least_share(params.explain.precision):.2f} on."
+
+
+def summary(layout: Layout, params: Params) -> str:
+    """What is known of the reasons of the model at hand."""
+    why = CauseModel.load(layout.causes)
+    changes = json.loads(layout.reasons.read_text(encoding="utf-8"))["top_changes_between_bags"]
+    precision = params.explain.precision
+    return "\n".join(
+        [
+            f"A reason is named where its share is {least_share(precision):.2f} or more: right in {precision:.0%} of the "
+            "cases on markets with planted reasons.",
+            f"Between bags the largest share changes in {changes['all']:.1%} of active accounts, "
+            f"{changes['large']:.1%} where it exceeds one half.",
+            in_words(dict(why.exits)),
+        ]
+    )

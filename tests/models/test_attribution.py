@@ -1,0 +1,84 @@
+"""Why the model says so: additive in log-odds and in probability, and equal to the SHAP library's values."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.attribution import contributions, grouped, points
+from models.risk import Recipe, fit
+from models.splits import Split
+
+NAMES = ["recency", "amount_12", "rebates_overdue", "manager_absent", "return_share_12"]
+RECIPE = Recipe(40, 0.1, 8, 20, 1.0, 1.0, 1.0, 7)
+DAYS = [date(2024, month, 1) for month in range(1, 7)]
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    rng = np.random.default_rng(1)
+    rows = 1200
+    frame = pd.DataFrame(rng.gamma(2.0, 1.0, (rows, len(NAMES))), columns=NAMES)
+    frame.loc[rng.random(rows) < 0.2, "return_share_12"] = np.nan
+    odds = 1.2 * frame["rebates_overdue"] + 0.8 * frame["recency"] - 4.5
+    frame["label"] = (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(float)
+    frame["as_of"] = [DAYS[place % 6] for place in range(rows)]
+    return frame
+
+
+@pytest.fixture(scope="module")
+def model(matrix):
+    split = Split(DAYS[5], tuple(DAYS), tuple(DAYS[4:]), tuple(DAYS[:3]))
+    return fit(lambda days: matrix[matrix["as_of"].isin(list(days))], split, NAMES, RECIPE, {"horizon": "3 months"})
+
+
+def test_contributions_add_up_to_the_calibrated_log_odds(model, matrix):
+    values, base = contributions(model, matrix)
+    np.testing.assert_allclose(values.sum(axis=1) + base, model.log_odds(matrix), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:LightGBM binary classifier")  # the library tells of a change of its own
+def test_contributions_are_those_of_the_shap_library(model, matrix):
+    shap = pytest.importorskip("shap")
+    head = matrix[NAMES].head(50).to_numpy()
+    oracle = shap.TreeExplainer(model.booster).shap_values(head)
+    oracle = oracle[1] if isinstance(oracle, list) else oracle
+    np.testing.assert_allclose(contributions(model, matrix.head(50))[0], oracle * model.calibration.slope, atol=1e-6)
+
+
+def test_groups_add_up_like_the_values(model, matrix):
+    values, base = contributions(model, matrix)
+    groups = grouped(values)
+    assert set(groups.columns) == {"symptom", "broken_promises", "staff_turnover", "product"}
+    np.testing.assert_allclose(groups.sum(axis=1) + base, model.log_odds(matrix), atol=1e-6)
+
+
+def test_points_add_up_to_the_calibrated_probability(model, matrix):
+    values, base = contributions(model, matrix)
+    parts = points(grouped(values), base)
+    np.testing.assert_allclose(parts.sum(axis=1) + 1 / (1 + np.exp(-base)), model.predict(matrix), atol=1e-6)
+    assert (np.sign(parts) == np.sign(grouped(values))).all(axis=None)
+
+
+@given(
+    start=st.floats(-15, 15),
+    terms=st.lists(st.floats(-8, 8), min_size=1, max_size=6),
+)
+def test_points_add_up_wherever_they_lead(start, terms):
+    parts = points(pd.DataFrame([terms]), start)
+    high, low = (1 / (1 + np.exp(-x)) for x in (start + sum(terms), start))
+    assert parts.sum(axis=1).iloc[0] == pytest.approx(high - low, abs=1e-9)
+
+
+def test_terms_that_cancel_keep_their_sign_and_the_slope_of_the_curve():
+    parts = points(pd.DataFrame({"one": [2.0], "other": [-2.0]}), 0.0)
+    assert parts.iloc[0].tolist() == [0.5, -0.5]
+
+
+def test_each_row_may_start_elsewhere():
+    parts = points(pd.DataFrame({"one": [1.0, 1.0]}), np.array([0.0, -3.0]))
+    expected = [1 / (1 + np.exp(-1)) - 0.5, 1 / (1 + np.exp(2)) - 1 / (1 + np.exp(3))]
+    np.testing.assert_allclose(parts["one"], expected)

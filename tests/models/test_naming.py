@@ -1,0 +1,77 @@
+"""A reason is named only where names were right often enough; else two candidates, or none."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.errors import ConfigurationError
+from models import naming
+from models.naming import curve, least_share, name, write_curve
+from models.taxonomy import taxonomy
+
+CODES = taxonomy().codes
+
+
+def share_of(**values: float) -> pd.DataFrame:
+    row = {f"share_{code}": values.get(code, 0.0) for code in (*CODES, "unexplained")}
+    row["share_unexplained"] = 1 - sum(values.values())
+    return pd.DataFrame([row])
+
+
+@pytest.mark.parametrize(
+    ("values", "naming", "reasons"),
+    [
+        ({"product": 0.6, "competitor": 0.2, "turbulence": 0.05}, "named", ["product", "competitor", None]),
+        ({"product": 0.5}, "named", ["product", None, None]),
+        ({"product": 0.3, "competitor": 0.25, "turbulence": 0.2}, "candidates", ["product", "competitor", None]),
+        ({"product": 0.45, "competitor": 0.06}, "none", ["unexplained", None, None]),
+        ({"product": 0.2, "competitor": 0.2}, "none", ["unexplained", None, None]),
+        ({}, "none", ["unexplained", None, None]),
+    ],
+)
+def test_named_candidates_or_none(values, naming, reasons):
+    told = name(share_of(**values), least=0.5, also=0.1).iloc[0]
+    assert told["naming"] == naming
+    assert [None if pd.isna(code) else code for code in told[["reason_1", "reason_2", "reason_3"]]] == reasons
+
+
+def test_equal_shares_stand_in_the_order_of_the_taxonomy():
+    told = name(share_of(product=0.25, broken_promises=0.25, competitor=0.25), least=0.5, also=0.1).iloc[0]
+    assert told[["reason_1", "reason_2"]].tolist() == ["competitor", "broken_promises"]
+
+
+def test_reasons_that_cannot_be_seen_are_never_told():
+    share = share_of(product=0.1).assign(**{f"share_{code}": np.nan for code in CODES if code != "product"})
+    assert name(share, least=0.0, also=0.0)["reason_1"].tolist() == ["product"]
+    nothing = share.assign(share_product=np.nan, share_unexplained=1.0)
+    assert name(nothing, least=0.0, also=0.0)["naming"].tolist() == ["none"]
+
+
+def test_the_shipped_curve_names_at_the_precision_asked_for_and_says_when_it_cannot():
+    content = json.loads(naming.CURVE_FILE.read_text())
+    limits = [row["least_share"] for row in content["curve"]]
+    precisions = [row["precision"] for row in content["curve"]]
+    assert limits == sorted(limits)
+    assert precisions == sorted(precisions)
+    assert least_share(0.0) == 0.0
+    assert 0.3 < least_share(0.7) < 0.8
+    with pytest.raises(ConfigurationError, match=r"explain\.precision: 1\.0 was not reached .* Ask for less"):
+        least_share(1.0)
+
+
+def test_the_curve_of_calibrated_shares_is_their_mean(tmp_path, monkeypatch):
+    rng = np.random.default_rng(2)
+    top = rng.uniform(0.2, 0.95, 4000)
+    share = pd.DataFrame(0.0, index=range(4000), columns=[f"share_{code}" for code in CODES]).assign(share_product=top)
+    reason = pd.Series(np.where(rng.random(4000) < top, "product", "competitor"))
+    rows = pd.DataFrame(curve(share, reason)).set_index("least_share")
+    for least in (0.2, 0.5, 0.8):
+        assert rows.loc[least, "precision"] == pytest.approx(top[top >= least].mean(), abs=0.03)
+        assert rows.loc[least, "named"] == pytest.approx((top >= least).mean())
+    assert rows["precision"].is_monotonic_increasing
+    assert rows.index.max() < 0.95  # a hundred names at least
+    monkeypatch.setattr(naming, "CURVE_FILE", tmp_path / "naming.json")
+    write_curve(share, reason, [5])
+    assert least_share(0.7) == pytest.approx(0.45, abs=0.06)
