@@ -30,7 +30,7 @@ scenarios: .venv/installed
 	python -m benchmarks.scenarios
 
 reasons: .venv/installed
-	python -m benchmarks.reasons
+	holdfast reasons --benchmark
 
 docs: .venv/installed
 	python -m features.documentation

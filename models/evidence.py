@@ -134,6 +134,8 @@ def worded(value: float, unit: str) -> str:
         return f"{value:.2g}" if abs(value) < 10 else f"{value:,.0f}"
     if unit == "pieces":
         return f"{value:,.0f} pieces"
+    if unit != "money" and abs(value) < 10 and value != round(value):
+        return f"{value:.1f}"
     return f"{value:,.0f}"
 
 

@@ -100,6 +100,9 @@ def test_peers_are_the_active_accounts_of_the_same_fifth():
         (0.0125, "share", "1.2 %"),
         (np.nan, "money", "no value"),
         (2.345, "ratio", "2.3"),
+        (0.34, "events", "0.3"),
+        (3.0, "events", "3"),
+        (3.4, "money", "3"),
     ],
 )
 def test_numbers_are_worded(value, unit, text):
