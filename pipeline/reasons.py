@@ -51,6 +51,8 @@ def in_words(learned: dict[str, Any]) -> str:
             f" Largest share right, held-out audited exits: {gain['before']:.1%} before, {gain['after']:.1%} after "
             f"(difference {gain['gain']:+.1%}, {gain['level']:.0%} interval {gain['low']:+.1%} to {gain['high']:+.1%})."
         )
+    if learned.get("unshown"):
+        said += f" {learned['unshown']:,} audited exits name a reason of which nothing showed."
     if learned.get("not_used"):
         said += f" {learned['not_used']:,} exits were not used: no features before the loss, or no documented reason."
     return said
