@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 from features.errors import ConfigurationError
+from models.campaign import values_of
 from models.causes import CauseModel
 from models.risk import RiskModel
 
@@ -128,6 +129,7 @@ def log_evaluation(
                         value = cell["value"] if isinstance(cell, Mapping) else cell
                         if value is not None:
                             mlflow.log_metric(f"{population}.{column}.{metric}", float(value))
+            mlflow.log_metrics(values_of(metrics.get("money", {})))
             mlflow.log_text(json.dumps(metrics, indent=1), "metrics.json")
             mlflow.log_figure(_calibration_figure(predictions), "calibration.png")
             mlflow.set_tags({"gate_passed": metrics["gate"]["passed"], "gate_why": metrics["gate"]["why"]})

@@ -116,7 +116,7 @@ def evaluate(
     from pipeline import evaluate as stage
 
     layout, params = _setup(source)
-    stage.run(layout, params.featurize, params.train, params.evaluate, strict)
+    stage.run(layout, params.featurize, params.train, params.evaluate, params.money, strict)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from features.errors import ConfigurationError, LimitError
 from models.baselines import baselines
+from models.campaign import Economics, measure
 from models.causes import CauseModel
 from models.metrics import evaluate
 from models.risk import RiskModel
@@ -20,13 +21,15 @@ from models.splits import split
 from models.tracking import log_evaluation
 from pipeline.frames import label_of, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
-from pipeline.params import Evaluate, Featurize, Train
+from pipeline.params import Evaluate, Featurize, Money, Train
 from pipeline.train import fit_at, rows_of
 
 log = logging.getLogger("holdfast")
 
 
-def run(layout: Layout, featurize: Featurize, train: Train, params: Evaluate, strict: bool = False) -> None:
+def run(
+    layout: Layout, featurize: Featurize, train: Train, params: Evaluate, money: Money, strict: bool = False
+) -> None:
     """Write `predictions.parquet` and `metrics.json`; make the model champion if the gate is passed.
 
     Raises LimitError if `strict` and the gate is not passed.
@@ -38,8 +41,10 @@ def run(layout: Layout, featurize: Featurize, train: Train, params: Evaluate, st
         [predict_at(matrix, cutoff, featurize, train) for cutoff in tqdm(cutoffs, desc="test cut-offs", disable=None)],
         ignore_index=True,
     )
-    models = [name for name in predictions.columns if name not in ("account_id", "as_of", "label", "lapsed")]
-    metrics: dict[str, Any] = evaluate(predictions, models, params.bootstrap, params.level, params.seed)
+    models = [name for name in predictions.columns if name not in ("account_id", "as_of", "label", "lapsed", "value")]
+    certainty = (params.bootstrap, params.level, params.seed)
+    metrics: dict[str, Any] = evaluate(predictions, models, *certainty)
+    metrics["money"] = {"active": measure(predictions, models, Economics(**money.model_dump()), *certainty)}
     metrics["interval"] = {"level": params.level, "resamples": params.bootstrap}
     metrics["gate"] = gate(metrics, params)
     write_frame(predictions, layout.predictions)
@@ -83,6 +88,7 @@ def predict_at(matrix: pd.DataFrame, cutoff: date, featurize: Featurize, train: 
     learned = split(sorted(set(matrix["as_of"])), cutoff, label_of(featurize), train.cutoffs, 0)
     history = rows_of(matrix)(learned.train)
     frame = test[["account_id", "as_of", "label", "lapsed"]].copy()
+    frame["value"] = test["amount_12"].clip(lower=0.0)  # purchases of the twelve months before
     frame["risk"] = fit_at(matrix, cutoff, featurize, train).predict(test)
     horizon = (label_of(featurize).end(cutoff) - cutoff).days
     for name, baseline in baselines(horizon).items():

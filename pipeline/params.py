@@ -130,6 +130,16 @@ class Score(Section):
     as_of: date | None
 
 
+class Money(Section):
+    margin: float = Field(gt=0, le=1)
+    contact_cost: float | None = Field(ge=0, allow_inf_nan=False)
+    contact_share: float = Field(ge=0, allow_inf_nan=False)
+    incentive: float = Field(ge=0, allow_inf_nan=False)
+    incentive_share: float = Field(ge=0, lt=1)
+    kept: float = Field(gt=0, lt=1)
+    kept_accounts: float = Field(gt=0, allow_inf_nan=False)
+
+
 class Explain(Section):
     precision: float = Field(ge=0, le=1)
     also: float = Field(ge=0, le=1)
@@ -152,6 +162,7 @@ class Params(Section):
     reasons: Reasons
     evaluate: Evaluate
     score: Score
+    money: Money
     explain: Explain
     report: Report
 

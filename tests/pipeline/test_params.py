@@ -89,6 +89,13 @@ def test_an_unknown_section_of_an_overlay_is_refused(root):
             {"scenario": "calm"},
             rf"\n  simulate\.scenario: .*must be one of {', '.join(SCENARIOS)} \(got 'calm'",
         ),
+        ("money", {"margin": 0}, r"\n  money\.margin: .*greater than 0 \(got 0\)\n"),
+        ("money", {"margin": 25}, r"\n  money\.margin: .*less than or equal to 1 \(got 25\)\n"),
+        ("money", {"contact_cost": -5}, r"\n  money\.contact_cost: .*greater than or equal to 0 \(got -5\)\n"),
+        ("money", {"incentive_share": 1}, r"\n  money\.incentive_share: .*less than 1 \(got 1\)\n"),
+        ("money", {"kept": 40}, r"\n  money\.kept: .*less than 1 \(got 40\)\n"),
+        ("money", {"kept_accounts": 0}, r"\n  money\.kept_accounts: .*greater than 0 \(got 0\)\n"),
+        ("money", {"incentive": float("inf")}, r"\n  money\.incentive: .*finite number \(got inf\)\n"),
         ("explain", {"also": -0.1}, r"\n  explain\.also: .*greater than or equal to 0 \(got -0\.1\)\n"),
     ],
 )
@@ -98,6 +105,13 @@ def test_a_value_that_cannot_be_is_named_with_the_rule_and_what_was_got(root, se
         load(root, "mine")
     assert str(caught.value).endswith("\nCorrect these values.")
     assert caught.value.exit_code == 2
+
+
+def test_an_overlay_says_what_contacting_costs_there(root):
+    overlay(root, "money: {contact_cost: 120, kept: 0.25}\n")
+    money, plain = load(root, "mine").money, load(root, "other").money
+    assert (money.contact_cost, money.kept, money.margin) == (120, 0.25, plain.margin)
+    assert (plain.contact_cost, plain.kept) == (None, 0.4)
 
 
 def test_a_value_of_an_overlay_is_told_with_its_file(root):
