@@ -29,7 +29,7 @@ from models.profit import (
 )
 
 RANKINGS = ("contact_profit", "risk", "value")
-SHARES = np.linspace(0.0, 1.0, 101)  # of the active accounts, at which the curve of profit is told
+SHARES = np.linspace(0.0, 1.0, 101) ** 2  # of the active accounts, at which profit is told: few are worth it
 
 Cell = dict[str, float | None]
 
@@ -151,7 +151,7 @@ def measure(
         "paired": {other: interval(series["profit", best] - series["profit", other], level) for other in rivals},
         "perfect": cell("perfect"),
         "curve": {
-            "share": SHARES.round(2).tolist(),
+            "share": SHARES.round(6).tolist(),
             **{name: series["curve", name][0].tolist() for name in RANKINGS},
             "low": np.quantile(earned[1:], (1 - level) / 2, axis=0).tolist(),
             "high": np.quantile(earned[1:], (1 + level) / 2, axis=0).tolist(),

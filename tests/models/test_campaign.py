@@ -127,7 +127,7 @@ def test_the_curve_goes_from_nobody_to_everybody(found):
     for name in RANKINGS:
         assert found["curve"][name][0] == 0.0
         assert found["curve"][name][-1] == pytest.approx(np.mean(everybody))
-    assert found["curve"]["share"] == [place / 100 for place in range(101)]
+    assert found["curve"]["share"] == [round(place**2 / 10_000, 6) for place in range(101)]
     assert all(low <= high for low, high in zip(found["curve"]["low"], found["curve"]["high"], strict=True))
 
 
