@@ -217,6 +217,14 @@ def test_only_a_model_that_passed_the_gate_is_champion(client, trained, model, t
         assert RiskModel.load(folder).content_hash == model.content_hash
 
 
+def test_what_contacting_earns_is_tracked(client, trained, model):
+    cells = {"emp": {"risk": {"value": 1.5}}, "rankings": {"contact_profit": {"profit": {"value": 20.0}}}}
+    log_evaluation("mine", model, WHY, {**metrics(passed=False), "money": {"active": cells}}, PREDICTIONS)
+    run = client.get_run(client.get_model_version(registered_name("mine"), "1").run_id).data
+    assert run.metrics["active.money.emp.risk"] == 1.5
+    assert run.metrics["active.money.contact_profit.profit"] == 20.0
+
+
 def test_the_same_risk_model_with_other_causes_is_another_version(client, trained, registry, model):
     """Else undoing a change of the causes alone would make those causes champion that were undone."""
     other = WHY.taught({"why": "Learned."})

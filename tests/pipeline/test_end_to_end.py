@@ -56,7 +56,7 @@ def test_scores_have_the_promised_columns(market):
     scores = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
     codes = [reason["code"] for reason in yaml.safe_load((ROOT / "reasons.yaml").read_text())["reasons"]]
     assert list(scores.columns) == [
-        *("account_id", "as_of", "lapsed", "risk", "rank", "expected_loss"),
+        *("account_id", "as_of", "lapsed", "risk", "rank", "expected_loss", "contact_profit"),
         *("naming", "reason_1", "reason_2", "reason_3"),
         *(f"share_{code}" for code in codes),
         "share_unexplained",
@@ -182,11 +182,37 @@ def test_metrics_and_predictions_are_written(market):
     metrics = json.loads((market / "artifacts/simulated/metrics.json").read_text())
     predictions = pd.read_parquet(market / "artifacts/simulated/predictions.parquet")
     assert list(predictions.columns) == [
-        *("account_id", "as_of", "label", "lapsed", "risk", "recency", "rfm_logistic", "bg_nbd")
+        *("account_id", "as_of", "label", "lapsed", "value", "risk", "recency", "rfm_logistic", "bg_nbd")
     ]
+    assert predictions["value"].ge(0).all()
     cell = metrics["population"]["active"]["risk"]["mean"]
     assert cell["auc"]["low"] <= cell["auc"]["value"] <= cell["auc"]["high"]
     assert set(metrics["paired"]["all"]) == {"recency", "rfm_logistic", "bg_nbd"}
+
+
+def test_what_a_contact_earns_is_the_formula_with_the_parameters(market):
+    scores = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
+    money = yaml.safe_load((ROOT / "params.yaml").read_text())["money"]
+    active = scores[~scores["lapsed"]]
+    assert scores.loc[scores["lapsed"], "contact_profit"].isna().all()
+    value = money["margin"] * active["expected_loss"] / active["risk"]
+    expected = active["risk"] * money["kept"] * value - money["contact_share"] * value.mean()
+    np.testing.assert_allclose(active["contact_profit"], expected, atol=1e-6)
+    page = (market / "artifacts/simulated/report.html").read_text()
+    assert f"Contacting <strong>{(active['contact_profit'] > 0).sum()}</strong> of the {len(active)} active" in page
+
+
+def test_the_money_of_past_cut_offs_is_measured_on_the_predictions_themselves(market):
+    found = json.loads((market / "artifacts/simulated/metrics.json").read_text())["money"]["active"]
+    predictions = pd.read_parquet(market / "artifacts/simulated/predictions.parquet").query("not lapsed")
+    cutoffs = predictions.groupby("as_of")
+    assert (found["cutoffs"], found["accounts"]) == (2, len(predictions) / 2)
+    money = yaml.safe_load((ROOT / "params.yaml").read_text())["money"]
+    contact = money["contact_share"] * money["margin"] * cutoffs["value"].transform("mean")
+    lost = predictions["label"] * money["kept"] * money["margin"] * predictions["value"]
+    hoped = predictions["risk"] * money["kept"] * money["margin"] * predictions["value"] > contact
+    assert found["rankings"]["contact_profit"]["profit"]["value"] == pytest.approx((lost - contact)[hoped].sum() / 2)
+    assert set(found["emp"]) == {"risk", "recency", "rfm_logistic", "bg_nbd"}
 
 
 def test_the_same_inputs_give_the_same_bytes(market):
