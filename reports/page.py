@@ -22,7 +22,7 @@ from models.evidence import in_words
 from models.metrics import BINS, reliability
 from models.shares import UNEXPLAINED
 from models.taxonomy import taxonomy
-from reports import accounts, campaign, charts
+from reports import accounts, charts, earnings
 from reports.words import DASH, count, money, number, percent, text
 
 WIN_BACK = 10  # accounts in the list for win-back, at most
@@ -122,8 +122,8 @@ def render(report: Report) -> str:
             active=len(active),
             active_money=_total(active["expected_loss"]),
             contacts=_contacts(report, active),
-            campaign=campaign.past(report.metrics.get("money", {}).get("active", {}), report.currency),
-            assumptions=campaign.assumptions(report.economics, report.plan, report.currency),
+            earned=earnings.past(report.metrics.get("money", {}).get("active", {}), report.currency),
+            assumptions=earnings.assumptions(report.economics, report.plan, report.currency),
             win_back=_accounts(
                 report, gone.sort_values(["expected_loss", "rank"], ascending=[False, True]).head(WIN_BACK)
             ),
@@ -319,7 +319,7 @@ def _contacts(report: Report, active: pd.DataFrame) -> dict[str, Any]:
     return {
         "number": len(worth),
         "interval": f"{count(round(number['low']))} to {count(round(number['high']))}",
-        "profit": campaign.amount(profit, report.currency),
+        "profit": earnings.amount(profit, report.currency),
         "rows": _accounts(report, worth.head(CONTACTS)),
     }
 

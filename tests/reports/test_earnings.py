@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.campaign import Economics
-from reports.campaign import amount, assumptions, past, verdict
+from reports.earnings import amount, assumptions, past, verdict
 
 ECONOMICS = Economics(0.25, None, 0.05, 0.0, 0.0, 0.4, 10.0)
 
