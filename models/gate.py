@@ -48,8 +48,8 @@ def against_champion(
     """
     champion = f"champion (version {compared['version']})"
     if compared["compared"] == "nothing":
-        why = compared["why"]
-        return [Criterion("comparison", False, None, None, f"cannot be compared with the {champion}: {why}")]
+        words = f"cannot be compared with the {champion}: {compared['why']}; `holdfast promote --force` replaces it"
+        return [Criterion("comparison", False, None, None, words)]
     own, other = _ece(compared, "risk"), _ece(compared, "champion")
     worse = None if own is None or other is None else own - other
     told = compared["reasons"]

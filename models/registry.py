@@ -3,8 +3,8 @@
 The alias `champion` is the truth. Beside it stand, on the registered model, `previous_champion` (the version it
 replaced, until it is brought back) and `restored` (what the last rollback did); and on each version what was decided of
 it: `decision`, `decided_by`, `decided_why`, `decided_at`, `gate_passed`, `gate_why`, `replaced` (the version it was
-compared with, or took the place of; "none" for the first) and `withdrawn` (who rolled it back, until a person promotes
-it again). The alias is moved last, so that a command killed half-way can be given again.
+compared with, or took the place of; "none" for the first) and `withdrawn` (who put another in its place, until a person
+brings it back). The alias is moved last, so that a command killed half-way can be given again.
 """
 
 from __future__ import annotations
@@ -72,8 +72,11 @@ def standing(source: str, model: RiskModel, why: CauseModel) -> Standing:
 
 def registered(source: str, version: str) -> Registered:
     """The models of one version. Raises ConfigurationError if they are gone, or of another version of Holdfast."""
-    with downloaded_model(source, version) as folder:
-        risk, why = RiskModel.load(folder), CauseModel.load(folder.with_name("causes"))
+    try:
+        with downloaded_model(source, version) as folder:
+            risk, why = RiskModel.load(folder), CauseModel.load(folder.with_name("causes"))
+    except (ConfigurationError, OSError):  # whose words would name a folder that is gone again
+        raise ConfigurationError("its files are gone, or of another version of Holdfast") from None
     with quiet_mlflow() as mlflow:
         client = mlflow.MlflowClient()
         run = client.get_run(client.get_model_version(registered_name(source), version).run_id)
@@ -141,6 +144,9 @@ def promote(source: str, version: str | None, by: str, why: str | None, force: b
         compared = chosen.tags.get("replaced")
         client.set_model_version_tag(model.name, number, "replaced", champion or NONE)
         client.delete_model_version_tag(model.name, number, "withdrawn")
+        if champion is not None:
+            said = f"version {champion} was replaced by version {number} by {by} ({reason})"
+            client.set_model_version_tag(model.name, champion, "withdrawn", said)
         forced = force and passed != "True"
         further = {"forced": forced, "gate_why": chosen.tags.get("gate_why", "not evaluated")}
         _record(client, source, number, "promoted", by, reason, further, render)
@@ -172,6 +178,7 @@ def rollback(source: str, by: str, why: str | None, render: Render) -> str:
                 f"There is no champion to roll back to: version {champion} of {model.name} is the first."
             )
         _version(client, source, str(previous))
+        client.delete_model_version_tag(model.name, str(previous), "withdrawn")
         said = f"version {champion} was rolled back to version {previous} by {by}" + (f" ({why})" if why else "")
         client.set_model_version_tag(model.name, champion, "withdrawn", said)
         _record(client, source, champion, "rolled back", by, why or said, {"restored": previous}, render)

@@ -75,7 +75,8 @@ def test_a_champion_that_cannot_be_compared_is_replaced_by_nobody():
     assert not criterion.passed
     assert (
         criterion.words
-        == "cannot be compared with the champion (version 3): its horizon is 6 months, now it is 3 months"
+        == "cannot be compared with the champion (version 3): its horizon is 6 months, now it is 3 months; "
+        "`holdfast promote --force` replaces it"
     )
 
 

@@ -211,6 +211,30 @@ def test_what_was_rolled_back_comes_back_by_a_person(client):
     assert champion(client) == "1"
 
 
+def test_what_a_person_replaced_does_not_come_back_by_itself(client):
+    evaluated(1, PASSED)
+    evaluated(2, PASSED)
+    by_hand(1, "calmer")
+    decision = evaluated(2, PASSED)
+    assert (decision["champion"], decision["why"].split(";")[0]) == (
+        False,
+        "version 2 was replaced by version 1 by Ann (calmer)",
+    )
+    assert champion(client) == "1"
+    back()
+    assert champion(client) == "2"
+    assert "withdrawn" not in tags(client, 2)
+
+
+def test_files_of_another_version_are_not_read(client, monkeypatch):
+    def other(folder):
+        raise ConfigurationError(f"{folder} holds a model of causes from another version of Holdfast.")
+
+    monkeypatch.setattr("models.registry.CauseModel.load", other)
+    with pytest.raises(ConfigurationError, match=r"^its files are gone, or of another version of Holdfast$"):
+        registered("mine", "1")
+
+
 def test_a_rollback_without_a_reason(client):
     evaluated(1, PASSED)
     evaluated(2, PASSED)
@@ -293,7 +317,7 @@ def test_the_models_of_a_version_and_what_its_run_was_told(client):
     assert found.risk.content_hash == MODELS[2].content_hash
     assert found.why.content_hash == WHY.content_hash
     assert found.params["seed"] == "2"
-    with pytest.raises(ConfigurationError, match=r"^'9' is neither a folder with a model nor an alias or version of"):
+    with pytest.raises(ConfigurationError, match=r"^its files are gone, or of another version of Holdfast$"):
         registered("mine", "9")
 
 
