@@ -108,19 +108,17 @@ class CauseModel:
 
     def bag_hazards(self, frame: pd.DataFrame) -> list[pd.DataFrame]:
         """The hazards as each bag alone would have them."""
-        untried = {reason: self._untried(reason, frame).any(axis=1) for reason in self.features}
-        results = []
-        for bag in range(self.recipe.bags):
-            result = {}
-            for reason, names in self.features.items():
-                result[reason] = START * untried[reason].astype(np.float64)
+        results: list[dict[str, FloatArray]] = [{} for _ in range(self.recipe.bags)]
+        for reason, names in self.features.items():
+            untried = np.asarray(START * self._untried(reason, frame).any(axis=1), dtype=np.float64)
+            absent = np.array([[self.healthy[name] for name in names]])
+            values = np.concatenate([absent, self._inputs(reason, frame)])
+            for bag, result in enumerate(results):
+                result[reason] = untried
                 if reason in self.boosters:
-                    absent = np.array([[self.healthy[name] for name in names]])
-                    values = np.concatenate([absent, self._inputs(reason, frame)])
                     score = np.asarray(self.boosters[reason][bag].predict(values, raw_score=True), dtype=np.float64)
-                    result[reason] += np.maximum(START * (np.exp(score[1:]) - np.exp(score[0])), 0.0)
-            results.append(pd.DataFrame(result, index=frame.index))
-        return results
+                    result[reason] = untried + np.maximum(START * (np.exp(score[1:]) - np.exp(score[0])), 0.0)
+        return [pd.DataFrame(result, index=frame.index) for result in results]
 
     def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What each value adds to its reason's log hazard, (rows, features of all reasons): mean SHAP value over bags.

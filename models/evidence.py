@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from tqdm import tqdm
 
 from features.catalog import FEATURES
 from features.declaration import Feature
@@ -32,6 +33,7 @@ SENTENCES = 3  # of a reason, at most
 PROTECTIVE = 2  # sentences of what speaks against the loss, at most
 WORTH = 1 / 3  # of the first sentence's weight that another must have
 LEAST_PROTECTION = 0.05  # log-odds by which a value must lower the risk to be told
+SHOWN_FROM = 2000  # accounts that take long enough for a progress bar
 COLUMNS = ("account_id", "code", "place", "number", "feature", "value", "before", "peers", "sentence")
 
 
@@ -70,7 +72,9 @@ def for_reasons(compared: Compared, contributions: pd.DataFrame, reasons: pd.Dat
     """
     rows: list[dict[str, Any]] = []
     speaker = _Speaker(compared)
-    for code in sorted(set(reasons[_places()].stack().dropna()) - {UNEXPLAINED}):
+    codes = sorted(set(reasons[_places()].stack().dropna()) - {UNEXPLAINED})
+    quiet = None if len(reasons) >= SHOWN_FROM else True
+    for code in tqdm(codes, desc="evidence", disable=quiet):
         own = [name for name in contributions.columns if DECLARED[name].reason == code]
         weight = np.where(_shown(compared.now[own]), contributions[own].to_numpy(), -np.inf)
         for place, column in enumerate(_places(), start=1):

@@ -37,7 +37,7 @@ STEPS = 15  # of expectation and maximisation: the offsets move by less than .01
 FOLDS = 10
 RESAMPLES = 1000
 LEVEL = 0.95
-TINY = 1e-9  # weight of a reason that nothing shows, where an exit names it all the same
+TINY = 1e-9  # weight of a reason that nothing shows: keeps the logarithm finite
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,22 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
     """Offsets by code and how they were found, as JSON can hold it; without "offsets" where nothing was learned.
 
     "why" says in words what was done, "accuracy" how often the largest share was the audited reason before and after
-    (held-out folds), and the interval of the difference by resampling the audited exits.
+    (held-out folds), and the interval of the difference by resampling the audited exits. An audited exit for a reason
+    of which nothing showed ("unshown") says nothing of how much evidence weighs, and is left out.
     """
     values, codes = weigh(exits.hazards, Weights(weights.power, weights.floor, weights.unexplained, {}))
     known = np.where(np.isnan(values), 0.0, values) + TINY
     place = {code: number for number, code in enumerate(codes)}
     said: Ints = np.array([place[code] for code in exits.reason], dtype=np.int64)
-    audited = exits.audited.to_numpy(dtype=bool)
-    counts = {"audited": int(audited.sum()), "unaudited": int((~audited).sum()), "pairs": len(exits.pairs)}
+    checked = exits.audited.to_numpy(dtype=bool)
+    shown = known[np.arange(len(said)), said] > TINY
+    audited = checked & shown
+    counts = {
+        "audited": int(audited.sum()),
+        "unaudited": int((~checked).sum()),
+        "pairs": len(exits.pairs),
+        "unshown": int((checked & ~shown).sum()),
+    }
     if counts["audited"] < LEAST_AUDITED:
         return counts | {
             "why": f"Nothing was learned: {counts['audited']} audited exits are there, {LEAST_AUDITED} are needed. Have "
@@ -77,7 +85,7 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
 
     true, log_weights = said[audited], np.log(known[audited])
     nobody = (np.empty((0, len(codes))), np.empty(0, dtype=np.int64))
-    rest: tuple[FloatArray, Ints] = (np.log(known[~audited]), said[~audited])
+    rest: tuple[FloatArray, Ints] = (np.log(known[~checked]), said[~checked])
     rows = np.arange(len(true))
     held_out = {"nothing": log_weights, "audited": np.empty_like(log_weights), "all": np.empty_like(log_weights)}
     folds = np.random.default_rng(seed).permutation(len(true)) % FOLDS

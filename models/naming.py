@@ -85,4 +85,4 @@ def name(share: pd.DataFrame, least: float, also: float) -> pd.DataFrame:
     table[~named & ~either, 0] = UNEXPLAINED
     result = pd.DataFrame(table, index=share.index, columns=[f"reason_{place}" for place in range(1, NAMED + 1)])
     result.insert(0, "naming", np.select([named, either], ["named", "candidates"], "none"))
-    return result
+    return result.astype("str")  # also where a column holds nothing

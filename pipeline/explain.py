@@ -36,6 +36,8 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
     chosen = now.loc[scores["account_id"], model.features]
     values, base = contributions(model, chosen)
     groups = grouped(values)
+    without = risk_without(model, chosen, why.healthy)
+    loss = chosen["amount_12"].clip(lower=0.0)
     result = pd.concat(
         [
             scores.set_index("account_id")[["as_of", "risk"]],
@@ -44,7 +46,8 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
             groups.add_prefix("pushes_"),
             pd.Series(expit(base), index=chosen.index, name="points_base"),
             points(groups, base).add_prefix("points_"),
-            risk_without(model, chosen, why.healthy),
+            without,
+            without.mul(loss, axis=0).rename(columns=lambda name: name.replace("risk_", "expected_loss_")),
             why_now(layout, params, model, scored, chosen),
         ],
         axis=1,

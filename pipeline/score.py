@@ -60,7 +60,8 @@ def run(layout: Layout, params: Params, as_of: date | None, out: Path, model: st
 def score(
     model: RiskModel, why: CauseModel, layout: Layout, params: Params, as_of: date | None, everyone: bool = False
 ) -> Scored:
-    """Scores ordered by rank. Reasons are told of the `explain.rank` riskiest accounts, or of `everyone`.
+    """Scores ordered by rank. Reasons are told of the `explain.rank` riskiest active and as many lapsed accounts, or of
+    `everyone`.
 
     Accounts are ranked by risk; equal risks by expected loss, then by account, so that the order is certain.
     """
@@ -74,11 +75,9 @@ def score(
     frame = frame.sort_values(
         ["risk", "expected_loss", "account_id"], ascending=[False, False, True], ignore_index=True
     )
-    explained = (
-        frame["account_id"]
-        if everyone or params.explain.rank is None
-        else frame["account_id"].head(params.explain.rank)
-    )
+    most = len(frame) if everyone or params.explain.rank is None else params.explain.rank
+    of_kind = frame.groupby("lapsed").cumcount()  # lapsed accounts, riskier all, would leave no room for active ones
+    explained = frame.loc[of_kind < most, "account_id"]
     judged = rows["as_of"].isin([plan.period.before(day, back) for back in range(why.recipe.lags + 1)])
     share = why.shares(rows[judged & rows["account_id"].isin(explained)]).reindex(explained)
     reasons = naming.name(share, naming.least_share(params.explain.precision), params.explain.also)

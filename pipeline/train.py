@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -16,11 +15,10 @@ from models import competing
 from models.causes import CauseRecipe
 from models.risk import Recipe, RiskModel, fit
 from models.splits import split
-from models.tracking import log_training
-from pipeline.frames import label_of, meta_of, plan_of, read_matrix, write_text
+from pipeline.frames import label_of, meta_of, plan_of, read_matrix
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Reasons, Train
-from pipeline.reasons import in_words, learn_exits, reasons_of, tracked_metrics, tracked_params
+from pipeline.reasons import in_words, learn_exits, save
 
 log = logging.getLogger("holdfast")
 
@@ -41,21 +39,8 @@ def run(layout: Layout, featurize: Featurize, params: Train, reasons: Reasons) -
     recipe = CauseRecipe(**reasons.model_dump())
     why = competing.fit(competing.ahead(matrix, featurize.period, recipe.lead), model.features, recipe)
     why = learn_exits(layout, why, matrix, featurize)
-    why.save(layout.causes)
-    found = reasons_of(why, matrix, featurize)
-    write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", layout.reasons)
+    save(layout, model, why, matrix, featurize, params, reasons)
     log.info("train %s: %s", layout.source, in_words(dict(why.exits)))
-    log_training(
-        layout.source,
-        model,
-        why,
-        layout.model,
-        layout.causes,
-        rows,
-        tracked_params(params, reasons),
-        layout.tables,
-        tracked_metrics(found),
-    )
     log.info(
         "train %s: %s rows, %s losses, %s cut-offs, %s features; %.1f s; wrote %s (hash %s)",
         layout.source,

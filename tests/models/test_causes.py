@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from risk_recipes import CAUSES as RECIPE
 
 from features.errors import ConfigurationError
-from models.causes import START, CauseModel, CauseRecipe
+from models.causes import START, CauseModel
 from models.competing import fit
 
 EVIDENCE = {
@@ -19,10 +20,6 @@ EVIDENCE = {
     "wallet_share_3": "competitor",  # falls when it harms
 }
 NAMES = ["recency", "tenure", *EVIDENCE]
-RECIPE = CauseRecipe(
-    lead=2, lags=1, bags=2, bag_share=0.7, warm=10, rounds=60, learning_rate=0.1, leaves=4, min_leaf=50, l2=1.0,
-    power=0.65, floor=0.001, unexplained=0.11, seed=3,
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,10 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+from risk_recipes import CAUSES as RECIPE
 
 from features.periods import Duration
-from models.causes import CauseRecipe
 from models.competing import _in_bag, ahead
-
-RECIPE = CauseRecipe(
-    lead=2, lags=1, bags=2, bag_share=0.7, warm=10, rounds=60, learning_rate=0.1, leaves=4, min_leaf=50, l2=1.0,
-    power=0.65, floor=0.001, unexplained=0.11, seed=3,
-)  # fmt: skip
 
 
 def test_evidence_is_set_against_the_label_of_two_periods_later():

@@ -80,12 +80,16 @@ def test_where_the_evidence_says_it_all_nothing_is_learned():
     assert found["why"].startswith("Nothing was learned: on held-out exits of the 60 audited ones")
 
 
-def test_an_exit_may_name_what_no_evidence_shows_and_what_cannot_be_seen():
-    given = exits_of(200, 200)
-    hazards = given.hazards.drop(columns="turbulence") * 0.0
+def test_an_exit_for_what_nothing_shows_or_cannot_be_seen_teaches_nothing():
+    given = exits_of(300, 300)
+    hazards = given.hazards.drop(columns="turbulence").assign(natural_end=0.0)
     found = learn(Exits(hazards, given.reason, given.audited), WEIGHTS, 1)
-    assert np.isfinite(found["log_loss"]["nothing"])
+    hidden = given.reason.isin(["turbulence", "natural_end"])
+    assert found["unshown"] == hidden.sum() > 10
+    assert found["audited"] == (~hidden).sum()
     assert "turbulence" not in found.get("offsets", {})
+    without = learn(Exits(hazards[~hidden], given.reason[~hidden], given.audited[~hidden]), WEIGHTS, 1)
+    assert {**found, "unshown": 0} == without
 
 
 def table(*rows):

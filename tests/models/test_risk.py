@@ -1,34 +1,10 @@
-from datetime import date
-
 import numpy as np
-import pandas as pd
 import pytest
+from risk_recipes import DAYS, NAMES, RECIPE
 
 from features.errors import ConfigurationError, ContractError
-from models.risk import Recipe, RiskModel, fit
+from models.risk import RiskModel, fit
 from models.splits import Split
-
-NAMES = ["recency", "amount_12", "rebates_overdue", "manager_absent", "return_share_12"]
-RECIPE = Recipe(40, 0.1, 8, 20, 1.0, 1.0, 1.0, 7)
-DAYS = [date(2024, month, 1) for month in range(1, 7)]
-
-
-@pytest.fixture(scope="module")
-def matrix():
-    rng = np.random.default_rng(1)
-    rows = 1200
-    frame = pd.DataFrame(rng.gamma(2.0, 1.0, (rows, len(NAMES))), columns=NAMES)
-    frame.loc[rng.random(rows) < 0.2, "return_share_12"] = np.nan
-    odds = 1.2 * frame["rebates_overdue"] + 0.8 * frame["recency"] - 4.5
-    frame["label"] = (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(float)
-    frame["as_of"] = [DAYS[place % 6] for place in range(rows)]
-    return frame
-
-
-@pytest.fixture(scope="module")
-def model(matrix):
-    split = Split(DAYS[5], tuple(DAYS), tuple(DAYS[4:]), tuple(DAYS[:3]))
-    return fit(lambda days: matrix[matrix["as_of"].isin(list(days))], split, NAMES, RECIPE, {"horizon": "3 months"})
 
 
 def test_calibration_is_learned_out_of_time(model):

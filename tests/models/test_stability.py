@@ -5,16 +5,12 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from risk_recipes import CAUSES as RECIPE
 
-from models.causes import CauseRecipe
 from models.competing import fit
 from models.stability import between_bags, placebo_share, top_changes
 
 NAMES = ["recency", "rebates_overdue", "manager_absent"]
-RECIPE = CauseRecipe(
-    lead=2, lags=0, bags=2, bag_share=0.7, warm=10, rounds=60, learning_rate=0.1, leaves=4, min_leaf=50, l2=1.0,
-    power=0.65, floor=0.001, unexplained=0.11, seed=3,
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
