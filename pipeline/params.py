@@ -123,6 +123,10 @@ class Evaluate(Section):
     level: float = Field(gt=0, lt=1)
     gate_auc_gain: float
     gate_ece: float = Field(gt=0)
+    gate_margin: float = Field(ge=0)
+    gate_ece_margin: float = Field(ge=0)
+    gate_reasons: float = Field(ge=0, le=1)
+    gate_reasons_large: float = Field(ge=0, le=1)
     seed: int
 
 

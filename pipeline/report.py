@@ -49,7 +49,7 @@ def run(layout: Layout, params: Params) -> None:
                 "data": data_hash(layout.tables),
                 "code": code_version(),
                 "taxonomy": str(taxonomy().version),
-                "champion": ("yes: " if metrics["gate"]["passed"] else "no: ") + metrics["gate"]["why"],
+                "champion": ("yes: " if metrics["decision"]["champion"] else "no: ") + metrics["decision"]["why"],
             },
         )
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,12 +15,18 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+CHAMPION_AUC = "AUC against the champion"
 STAGES = ("featurize", "train", "evaluate", "score", "explain", "report")
 
 
 def holdfast(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", *arguments], cwd=project, capture_output=True, text=True, timeout=600
+        [sys.executable, "-m", "pipeline.cli", *arguments],
+        cwd=project,
+        env={**os.environ, "USER": "ann"},
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
 
 
@@ -29,7 +36,7 @@ def project_at(folder: Path) -> Path:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["simulate"] |= {"accounts": 400, "periods": 30}
     params["train"] |= {"rounds": 60, "min_leaf": 40}
-    params["evaluate"] |= {"bootstrap": 40, "tests": 2}
+    params["evaluate"] |= {"bootstrap": 40, "tests": 2, "gate_auc_gain": -0.5, "gate_ece": 0.5}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder
 
@@ -102,19 +109,31 @@ def test_a_named_reason_has_its_evidence(market):
     assert told["sentence"].str.contains("on 1 January 2023").any()  # half a year before: the own past
 
 
-def test_a_scoring_is_kept_and_the_next_one_says_what_changed(market):
-    """Two scorings, the second by a model that another seed trained."""
+@pytest.fixture(scope="module")
+def later(market):
+    """The market with a scoring of before and a model that another seed has trained."""
     project = market.parent / "later"
     shutil.copytree(market, project, symlinks=True)
     params = yaml.safe_load((project / "params.yaml").read_text())
     params["score"]["as_of"] = "2023-04-01"
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     assert holdfast(project, "score").returncode == 0
-    first = pd.read_parquet(project / "artifacts/simulated/scores.parquet").set_index("account_id")["risk"]
-    params["score"]["as_of"] = "2023-06-01"
     params["train"]["seed"] = 8
+    params["evaluate"] |= {"gate_margin": 0.1, "gate_ece_margin": 0.1, "gate_reasons": 0.9}  # chance is large here
     (project / "params.yaml").write_text(yaml.safe_dump(params))
-    for stage in ("train", "score", "explain"):
+    done = holdfast(project, "train")
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+def test_a_scoring_is_kept_and_the_next_one_says_what_changed(later):
+    """Two scorings, the second by a model that another seed trained."""
+    project = later
+    first = pd.read_parquet(project / "artifacts/simulated/scores.parquet").set_index("account_id")["risk"]
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["score"]["as_of"] = "2023-06-01"
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    for stage in ("score", "explain"):
         done = holdfast(project, stage)
         assert done.returncode == 0, done.stderr
     kept = sorted(path.name for path in (project / "artifacts/simulated/history").iterdir())
@@ -126,6 +145,34 @@ def test_a_scoring_is_kept_and_the_next_one_says_what_changed(market):
     change = moved["risk"] - moved["risk_then"]
     np.testing.assert_allclose(moved.filter(like="change_").sum(axis=1), change, atol=1e-6)
     assert moved["change_model"].abs().max() > 0
+
+
+def test_a_challenger_takes_over_and_is_rolled_back(later):
+    """A seed changes next to nothing: the challenger may replace the champion, which has seen all test cut-offs."""
+    folder = later / "artifacts/simulated"
+    done = holdfast(later, "evaluate")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((folder / "metrics.json").read_text())
+    against = metrics["champion"]
+    assert (against["version"], against["compared"], len(against["cutoffs"])) == ("1", "recipes", 2)
+    auc = against["paired"]["all"]["champion"]["mean"]["auc"]
+    assert auc["low"] <= auc["value"] <= auc["high"]
+    names = [criterion["name"] for criterion in metrics["gate"]["criteria"]]
+    assert names[:5] == ["AUC over recency", "AUC over rfm_logistic", "AUC over bg_nbd", "calibration", CHAMPION_AUC]
+    assert all(criterion["passed"] for criterion in metrics["gate"]["criteria"])
+    assert metrics["decision"] == {"champion": True, "by": "holdfast evaluate", "why": metrics["gate"]["why"]}
+    assert "### Against the champion" in (folder / "model_card.md").read_text()
+    back = holdfast(later, "rollback", "--why", "phones rang")
+    assert back.returncode == 0, back.stderr
+    assert back.stdout == (
+        "Version 1 of holdfast-simulated is champion again: version 2 was rolled back to version 1 by ann (phones rang).\n"
+    )
+    unknown = holdfast(later, "promote", "--version", "9")
+    assert (unknown.returncode, "It has: 1, 2." in unknown.stderr) == (2, True)
+    again = holdfast(later, "promote", "--version", "2", "--by", "Eve", "--force", "--why", "they did not")
+    assert again.returncode == 0, again.stderr
+    assert "Version 2 of holdfast-simulated is champion, instead of version 1: promoted" in again.stdout
+    assert "by Eve (they did not)" in again.stdout
 
 
 def test_reasons_of_the_riskiest_alone_or_of_all(market):
@@ -192,6 +239,10 @@ def test_metrics_and_predictions_are_written(market):
     cell = metrics["population"]["active"]["risk"]["mean"]
     assert cell["auc"]["low"] <= cell["auc"]["value"] <= cell["auc"]["high"]
     assert set(metrics["paired"]["all"]) == {"recency", "rfm_logistic", "bg_nbd"}
+    assert metrics["gate"]["passed"]
+    assert metrics["decision"]["champion"]
+    assert "champion" not in metrics  # the first has nobody to be compared with
+    assert (market / "artifacts/simulated/model_card.md").read_text().startswith("# Model card: simulated, model ")
 
 
 def test_what_a_contact_earns_is_the_formula_with_the_parameters(market):
@@ -223,7 +274,14 @@ def test_the_same_inputs_give_the_same_bytes(market):
     before = {
         name: digest(market / "artifacts/simulated" / name)
         for name in (
-            *("scores.parquet", "explanations.parquet", "evidence.parquet", "metrics.json", "reasons.json"),
+            *(
+                "scores.parquet",
+                "explanations.parquet",
+                "evidence.parquet",
+                "metrics.json",
+                "reasons.json",
+                "model_card.md",
+            ),
             *("model/model.txt", "model/model.json", "causes/causes.json"),
         )
     }

@@ -81,6 +81,8 @@ def test_an_unknown_section_of_an_overlay_is_refused(root):
         ("train", {"leafs": 12}, r"\n  train\.leafs: Extra inputs are not permitted \(got 12\)\n"),
         ("ingest", {"quarantine_limit": 1.5}, r"\n  ingest\.quarantine_limit: .*less than or equal to 1 \(got 1\.5\)"),
         ("ingest", {"earliest": "soon"}, r"\n  ingest\.earliest: .* \(got 'soon'\)\n"),
+        ("evaluate", {"gate_margin": -0.1}, r"\n  evaluate\.gate_margin: .*greater than or equal to 0 \(got -0\.1\)\n"),
+        ("evaluate", {"gate_reasons": 20}, r"\n  evaluate\.gate_reasons: .*less than or equal to 1 \(got 20\)\n"),
         ("evaluate", {"level": 1}, r"\n  evaluate\.level: .*less than 1 \(got 1\)\n"),
         ("evaluate", {"cutoffs": ["2024-13-01"]}, r"\n  evaluate\.cutoffs\.0: .* \(got '2024-13-01'\)\n"),
         ("simulate", {"start": "2021-01-02"}, r"\n  simulate\.start: .*first of a month, for example 2021-01-01 \(got"),
