@@ -235,7 +235,7 @@ def test_a_model_comes_back_by_its_version(trained, model):
 
 def test_what_contacting_earns_is_tracked(client, trained, model):
     cells = {"emp": {"risk": {"value": 1.5}}, "rankings": {"contact_profit": {"profit": {"value": 20.0}}}}
-    log_evaluation("mine", model, WHY, {**metrics(passed=False), "money": {"active": cells}}, PREDICTIONS)
+    log_evaluation("mine", model, WHY, {**metrics(passed=False), "money": {"active": cells}}, PREDICTIONS, {})
     run = client.get_run(client.get_model_version(registered_name("mine"), "1").run_id).data
     assert run.metrics["active.money.emp.risk"] == 1.5
     assert run.metrics["active.money.contact_profit.profit"] == 20.0
