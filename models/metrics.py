@@ -269,7 +269,7 @@ def evaluate(
     }
 
     blocks: list[dict[tuple[str, str, str], FloatArray]] = []
-    for times in _multiplicities(len(accounts), bootstrap, seed):
+    for times in multiplicities(len(accounts), bootstrap, seed):
         blocks.append({key: _measure(ranking, times[:, account[rows[key[:2]]]]) for key, ranking in rankings.items()})
     undefined = np.full((len(METRICS), 1 + bootstrap), np.nan)
 
@@ -290,7 +290,7 @@ def evaluate(
         result["population"][population] = {
             model: {
                 cutoff: {"n": len(held[cutoff]), "losses": int(label[held[cutoff]].sum())}
-                | {metric: _interval(series, level) for metric, series in zip(METRICS, at, strict=True)}
+                | {metric: interval(series, level) for metric, series in zip(METRICS, at, strict=True)}
                 for cutoff, at in values[model].items()
             }
             for model in models
@@ -299,7 +299,7 @@ def evaluate(
         paired = [(metric, list(METRICS).index(metric)) for metric in PAIRED]
         result["paired"][population] = {
             other: {
-                cutoff: {metric: _interval(at[i] - values[other][cutoff][i], level) for metric, i in paired}
+                cutoff: {metric: interval(at[i] - values[other][cutoff][i], level) for metric, i in paired}
                 for cutoff, at in values[first].items()
             }
             for other in others
@@ -345,7 +345,7 @@ def _check(frame: pd.DataFrame, models: Sequence[str], keys: Sequence[str] = ())
             )
 
 
-def _multiplicities(accounts: int, bootstrap: int, seed: int) -> Iterator[FloatArray]:
+def multiplicities(accounts: int, bootstrap: int, seed: int) -> Iterator[FloatArray]:
     """How often each account counts, (resamples, accounts): first once each, then `bootstrap` resamples in blocks."""
     yield np.ones((1, accounts))
     rng = np.random.default_rng(seed)
@@ -374,7 +374,7 @@ def _mean(values: FloatArray) -> FloatArray:
     return _ratio(np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0).astype(float))
 
 
-def _interval(series: FloatArray, level: float) -> dict[str, float | None]:
+def interval(series: FloatArray, level: float) -> dict[str, float | None]:
     """The first of the series as value, and percentiles of the rest, leaving out NaN, as low and high."""
     value, resamples = series[0], series[1:]
     resamples = resamples[~np.isnan(resamples)]

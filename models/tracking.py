@@ -20,14 +20,17 @@ from typing import Any
 import pandas as pd
 
 from features.errors import ConfigurationError
+from models.campaign import values_of
 from models.causes import CauseModel
 from models.risk import RiskModel
+from models.taxonomy import taxonomy
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 SCORER = Path(__file__).with_name("scorer.py")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "mlflow")
+CARD = "model_card.json"  # artifact of a run: the facts of the model card
 
 
 def registered_name(source: str) -> str:
@@ -70,11 +73,11 @@ def log_training(
 
     `folder` holds the risk model, `causes` the model of causes that goes with it; `metrics` are logged as they are.
     """
-    with _mlflow() as mlflow:
+    with quiet_mlflow() as mlflow:
         from mlflow.models import infer_signature
 
         client = mlflow.MlflowClient()
-        found = _versions(client, source, model, why)
+        found = versions_of(client, source, model, why)
         if found:
             client.set_registered_model_alias(registered_name(source), "challenger", found[-1].version)
             return
@@ -88,7 +91,14 @@ def log_training(
             )
             mlflow.log_params({"features": len(model.features), "train_cutoffs": len(model.meta["train_cutoffs"])})
             hashes = {"model_hash": model.content_hash, "cause_hash": why.content_hash}
-            mlflow.set_tags({**hashes, "data_hash": data_hash(tables), "code_version": code_version()})
+            mlflow.set_tags(
+                {
+                    **hashes,
+                    "data_hash": data_hash(tables),
+                    "code_version": code_version(),
+                    "taxonomy_version": str(taxonomy().version),
+                }
+            )
             known = {name: value for name, value in metrics.items() if math.isfinite(value)}
             mlflow.log_metrics({"train_rows": len(rows), "train_losses": float(rows["label"].sum()), **known})
             info = mlflow.pyfunc.log_model(
@@ -107,19 +117,16 @@ def log_training(
 
 
 def log_evaluation(
-    source: str, model: RiskModel, why: CauseModel, metrics: Mapping[str, Any], predictions: pd.DataFrame
+    source: str,
+    model: RiskModel,
+    why: CauseModel,
+    metrics: Mapping[str, Any],
+    predictions: pd.DataFrame,
+    texts: Mapping[str, str],
 ) -> None:
-    """Add the evaluation to the run of the models, and make them `champion` if the gate was passed."""
-    with _mlflow() as mlflow:
-        client = mlflow.MlflowClient()
-        name = registered_name(source)
-        found = _versions(client, source, model, why)
-        if not found:
-            raise ConfigurationError(
-                f"MLflow at {mlflow.get_tracking_uri()} knows no model with hash {model.content_hash} and causes with "
-                f"hash {why.content_hash}. Run `holdfast train` for this source again."
-            )
-        latest = found[-1]
+    """Add the evaluation to the run of the models: its metrics and criteria, and `texts` as artifacts by their name."""
+    with quiet_mlflow() as mlflow:
+        latest = own_version(mlflow, source, model, why)
         mlflow.set_experiment(f"holdfast/{source}")
         with mlflow.start_run(run_id=latest.run_id):
             for population, models in metrics["population"].items():
@@ -128,16 +135,27 @@ def log_evaluation(
                         value = cell["value"] if isinstance(cell, Mapping) else cell
                         if value is not None:
                             mlflow.log_metric(f"{population}.{column}.{metric}", float(value))
+            mlflow.log_metrics(values_of(metrics.get("money", {})))
+            for criterion in metrics["gate"]["criteria"]:
+                if criterion["figure"] is not None:
+                    mlflow.log_metric(f"gate.{criterion['name']}", criterion["figure"])
             mlflow.log_text(json.dumps(metrics, indent=1), "metrics.json")
+            for name, text in texts.items():
+                mlflow.log_text(text, name)
             mlflow.log_figure(_calibration_figure(predictions), "calibration.png")
             mlflow.set_tags({"gate_passed": metrics["gate"]["passed"], "gate_why": metrics["gate"]["why"]})
-        if metrics["gate"]["passed"]:
-            client.set_registered_model_alias(name, "champion", latest.version)
+
+
+def run_of(source: str, model: RiskModel, why: CauseModel) -> dict[str, dict[str, Any]]:
+    """What the run of these very models was told when they were trained: "params", "tags" and "metrics" by name."""
+    with quiet_mlflow() as mlflow:
+        data = mlflow.MlflowClient().get_run(own_version(mlflow, source, model, why).run_id).data
+    return {"params": dict(data.params), "tags": dict(data.tags), "metrics": dict(data.metrics)}
 
 
 def log_benchmark(name: str, params: Mapping[str, Any], metrics: Mapping[str, float], files: Sequence[Path]) -> None:
     """A run of the experiment `holdfast/<name>` with what a benchmark measured and wrote."""
-    with _mlflow() as mlflow:
+    with quiet_mlflow() as mlflow:
         mlflow.set_experiment(f"holdfast/{name}")
         with mlflow.start_run(run_name=f"benchmark {name}"):
             mlflow.log_params(params)
@@ -147,27 +165,40 @@ def log_benchmark(name: str, params: Mapping[str, Any], metrics: Mapping[str, fl
                 mlflow.log_artifact(str(file))
 
 
-def _versions(client: Any, source: str, model: RiskModel, why: CauseModel) -> list[Any]:
+def versions_of(client: Any, source: str, model: RiskModel, why: CauseModel) -> list[Any]:
     """Registered versions of these very models, oldest first."""
     wanted = f"name='{registered_name(source)}' and tags.model_hash='{model.content_hash}'"
     found = [item for item in client.search_model_versions(wanted) if item.tags.get("cause_hash") == why.content_hash]
     return sorted(found, key=lambda item: int(item.version))
 
 
-@contextmanager
-def downloaded_model(source: str, alias: str) -> Iterator[Path]:
-    """Folder with the model files behind an alias of the registry, while the context lasts; the causes lie beside it.
+def own_version(mlflow: Any, source: str, model: RiskModel, why: CauseModel) -> Any:
+    """The registered version of these very models. Raises ConfigurationError if there is none."""
+    found = versions_of(mlflow.MlflowClient(), source, model, why)
+    if not found:
+        raise ConfigurationError(
+            f"MLflow at {mlflow.get_tracking_uri()} knows no model with hash {model.content_hash} and causes with "
+            f"hash {why.content_hash}. Run `holdfast train` for this source again."
+        )
+    return found[-1]
 
-    Raises ConfigurationError if there is no such alias.
+
+@contextmanager
+def downloaded_model(source: str, which: str) -> Iterator[Path]:
+    """Folder with the model files behind an alias or a version of the registry, while the context lasts; the causes lie
+    beside it.
+
+    Raises ConfigurationError if there is no such alias or version.
     """
-    with tempfile.TemporaryDirectory(prefix="holdfast-model-") as target, _mlflow() as mlflow:
+    with tempfile.TemporaryDirectory(prefix="holdfast-model-") as target, quiet_mlflow() as mlflow:
         try:
             folder = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"models:/{registered_name(source)}@{alias}", dst_path=target
+                artifact_uri=f"models:/{registered_name(source)}{'/' if which.isdigit() else '@'}{which}",
+                dst_path=target,
             )
         except mlflow.exceptions.MlflowException as error:
             raise ConfigurationError(
-                f"{alias!r} is neither a folder with a model nor an alias of {registered_name(source)} in MLflow: "
+                f"{which!r} is neither a folder with a model nor an alias or version of {registered_name(source)} in MLflow: "
                 f"{str(error).splitlines()[0]} Known aliases are 'challenger', and 'champion' once the gate is passed."
             ) from None
         yield Path(folder) / "artifacts" / "model"
@@ -189,7 +220,7 @@ def _calibration_figure(predictions: pd.DataFrame) -> Any:
 
 
 @contextmanager
-def _mlflow() -> Iterator[Any]:
+def quiet_mlflow() -> Iterator[Any]:
     """MLflow on the address of the environment, else on SQLite in the project's folder; its chatter is kept quiet."""
     import mlflow
 

@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 Source = Annotated[str, typer.Option(help="Name of the source: a folder under sources/.")]
+By = Annotated[str | None, typer.Option(help="Who decides; default: the user, from USER.")]
 Everyone = Annotated[bool, typer.Option("--all", help="Reasons of all accounts, not of the riskiest ones alone.")]
 
 
@@ -112,11 +113,39 @@ def evaluate(
         bool, typer.Option("--strict", help="Exit with 4 if the gate to champion is not passed.")
     ] = False,
 ) -> None:
-    """Test the recipe at rolling cut-offs beside the baselines."""
+    """Test the recipe at rolling cut-offs beside baselines and champion; decide who is champion."""
     from pipeline import evaluate as stage
 
     layout, params = _setup(source)
-    stage.run(layout, params.featurize, params.train, params.evaluate, strict)
+    stage.run(layout, params.featurize, params.train, params.evaluate, params.money, params.explain, strict)
+
+
+@app.command()
+def promote(
+    source: Source = "simulated",
+    version: Annotated[int | None, typer.Option(help="In the registry; default: the challenger.")] = None,
+    by: By = None,
+    why: Annotated[str | None, typer.Option(help="Reason; default: what the gate said.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also if the gate was not passed; needs --why.")] = False,
+) -> None:
+    """Make a version champion whose gate was passed; with --force any."""
+    from pipeline import champion
+
+    layout, _ = _setup(source)
+    typer.echo(champion.promote(layout, version, by, why, force))
+
+
+@app.command()
+def rollback(
+    source: Source = "simulated",
+    by: By = None,
+    why: Annotated[str | None, typer.Option(help="Reason, kept with the decision.")] = None,
+) -> None:
+    """Bring back the champion before the present one."""
+    from pipeline import champion
+
+    layout, _ = _setup(source)
+    typer.echo(champion.rollback(layout, by, why))
 
 
 @app.command()
@@ -126,7 +155,9 @@ def score(
     out: Annotated[
         Path | None, typer.Option(help=".parquet or .csv; default: artifacts/<source>/scores.parquet.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Folder of a model, or alias (champion, challenger).")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Folder of a model, alias (champion, challenger) or version.")
+    ] = None,
     everyone: Everyone = False,
 ) -> None:
     """Score every eligible account: risk, rank, expected loss; reasons of the riskiest ones (explain.rank)."""

@@ -1,4 +1,4 @@
-"""Stage evaluate: the recipe refitted at rolling test cut-offs, beside the baselines; the gate to champion."""
+"""Stage evaluate: the recipe refitted at rolling test cut-offs, beside baselines and champion; the gate to champion."""
 
 from __future__ import annotations
 
@@ -13,21 +13,35 @@ from tqdm import tqdm
 
 from features.errors import ConfigurationError, LimitError
 from models.baselines import baselines
+from models.campaign import Economics, measure
 from models.causes import CauseModel
+from models.gate import against_baselines, against_champion, verdict
 from models.metrics import evaluate
+from models.naming import least_share
+from models.registry import decide, settle, standing
 from models.risk import RiskModel
 from models.splits import split
-from models.tracking import log_evaluation
+from models.tracking import CARD, log_evaluation, run_of
+from pipeline.champion import compare
 from pipeline.frames import label_of, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
-from pipeline.params import Evaluate, Featurize, Train
+from pipeline.params import Evaluate, Explain, Featurize, Money, Train
 from pipeline.train import fit_at, rows_of
+from reports import card
 
 log = logging.getLogger("holdfast")
 
 
-def run(layout: Layout, featurize: Featurize, train: Train, params: Evaluate, strict: bool = False) -> None:
-    """Write `predictions.parquet` and `metrics.json`; make the model champion if the gate is passed.
+def run(
+    layout: Layout,
+    featurize: Featurize,
+    train: Train,
+    params: Evaluate,
+    money: Money,
+    explain: Explain,
+    strict: bool = False,
+) -> None:
+    """Write `predictions.parquet`, `metrics.json` and `model_card.md`; make the model champion if the gate is passed.
 
     Raises LimitError if `strict` and the gate is not passed.
     """
@@ -38,21 +52,41 @@ def run(layout: Layout, featurize: Featurize, train: Train, params: Evaluate, st
         [predict_at(matrix, cutoff, featurize, train) for cutoff in tqdm(cutoffs, desc="test cut-offs", disable=None)],
         ignore_index=True,
     )
-    models = [name for name in predictions.columns if name not in ("account_id", "as_of", "label", "lapsed")]
-    metrics: dict[str, Any] = evaluate(predictions, models, params.bootstrap, params.level, params.seed)
+    models = [name for name in predictions.columns if name not in ("account_id", "as_of", "label", "lapsed", "value")]
+    certainty = (params.bootstrap, params.level, params.seed)
+    metrics: dict[str, Any] = evaluate(predictions, models, *certainty)
+    metrics["money"] = {"active": measure(predictions, models, Economics(**money.model_dump()), *certainty)}
     metrics["interval"] = {"level": params.level, "resamples": params.bootstrap}
+    model, why = RiskModel.load(layout.model), CauseModel.load(layout.causes)
+    found = standing(layout.source, model, why)
+    if found.rival is not None:
+        metrics["champion"] = compare(layout, found.rival, why, matrix, predictions, featurize, train, params)
     metrics["gate"] = gate(metrics, params)
+    metrics["decision"] = decide(found, metrics["gate"])
     write_frame(predictions, layout.predictions)
     write_text(json.dumps(metrics, indent=1) + "\n", layout.metrics)
-    log_evaluation(layout.source, RiskModel.load(layout.model), CauseModel.load(layout.causes), metrics, predictions)
+    facts = card.facts_of(
+        layout.source,
+        model.meta,
+        run_of(layout.source, model, why),
+        metrics,
+        json.loads(layout.reasons.read_text(encoding="utf-8")),
+        {"precision": explain.precision, "least_share": least_share(explain.precision)},
+    )
+    write_text(card.render(facts), layout.card)
+    texts = {CARD: json.dumps(facts, indent=1), "model_card.md": card.render(facts)}
+    log_evaluation(layout.source, model, why, metrics, predictions, texts)
+    settle(layout.source, found, metrics["gate"], metrics["decision"])
     risk = metrics["population"]["all"]["risk"]["mean"]
+    champion = "champion" if metrics["decision"]["champion"] else "not champion"
     log.info(
-        "evaluate %s: %s rows, %s losses, AUC %.3f, %s; %.1f s; wrote %s",
+        "evaluate %s: %s rows, %s losses, AUC %.3f, %s: %s; %.1f s; wrote %s",
         layout.source,
         f"{risk['n']:,}",
         f"{risk['losses']:,}",
         risk["auc"]["value"],
-        metrics["gate"]["why"],
+        champion,
+        metrics["decision"]["why"],
         perf_counter() - started,
         layout.metrics,
     )
@@ -83,6 +117,7 @@ def predict_at(matrix: pd.DataFrame, cutoff: date, featurize: Featurize, train: 
     learned = split(sorted(set(matrix["as_of"])), cutoff, label_of(featurize), train.cutoffs, 0)
     history = rows_of(matrix)(learned.train)
     frame = test[["account_id", "as_of", "label", "lapsed"]].copy()
+    frame["value"] = test["amount_12"].clip(lower=0.0)  # purchases of the twelve months before
     frame["risk"] = fit_at(matrix, cutoff, featurize, train).predict(test)
     horizon = (label_of(featurize).end(cutoff) - cutoff).days
     for name, baseline in baselines(horizon).items():
@@ -91,15 +126,10 @@ def predict_at(matrix: pd.DataFrame, cutoff: date, featurize: Featurize, train: 
 
 
 def gate(metrics: dict[str, Any], params: Evaluate) -> dict[str, Any]:
-    """Whether the model may be champion, and why: better than every baseline for sure, and calibrated."""
-    failures = []
-    for baseline, cells in metrics["paired"]["all"].items():
-        low = cells["mean"]["auc"]["low"]
-        if low is None or low <= params.gate_auc_gain:
-            shown = "unknown" if low is None else f"{low:+.4f}"
-            failures.append(f"gain in AUC over {baseline} from {shown}, not above {params.gate_auc_gain:+.4f}")
-    ece = metrics["population"]["all"]["risk"]["mean"]["ece"]["value"]
-    if ece is None or ece > params.gate_ece:
-        failures.append(f"calibration error {ece} above {params.gate_ece}")
-    why = "; ".join(failures) if failures else "better than every baseline, calibration within its limit"
-    return {"passed": not failures, "why": why}
+    """Whether the model may be champion, and why: better than every baseline for sure, calibrated, and not worse than
+    the champion there is, nor telling many accounts another reason."""
+    criteria = against_baselines(metrics, params.gate_auc_gain, params.gate_ece)
+    if "champion" in metrics:
+        limits = (params.gate_margin, params.gate_ece_margin, params.gate_reasons, params.gate_reasons_large)
+        criteria += against_champion(metrics["champion"], *limits)
+    return verdict(criteria)

@@ -65,6 +65,10 @@ class Layout:
         return self.artifacts / "metrics.json"
 
     @property
+    def card(self) -> Path:
+        return self.artifacts / "model_card.md"
+
+    @property
     def scores(self) -> Path:
         return self.artifacts / "scores.parquet"
 

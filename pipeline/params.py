@@ -123,11 +123,25 @@ class Evaluate(Section):
     level: float = Field(gt=0, lt=1)
     gate_auc_gain: float
     gate_ece: float = Field(gt=0)
+    gate_margin: float = Field(ge=0)
+    gate_ece_margin: float = Field(ge=0)
+    gate_reasons: float = Field(ge=0, le=1)
+    gate_reasons_large: float = Field(ge=0, le=1)
     seed: int
 
 
 class Score(Section):
     as_of: date | None
+
+
+class Money(Section):
+    margin: float = Field(gt=0, le=1)
+    contact_cost: float | None = Field(ge=0, allow_inf_nan=False)
+    contact_share: float = Field(ge=0, allow_inf_nan=False)
+    incentive: float = Field(ge=0, allow_inf_nan=False)
+    incentive_share: float = Field(ge=0, lt=1)
+    kept: float = Field(gt=0, lt=1)
+    kept_accounts: float = Field(gt=0, allow_inf_nan=False)
 
 
 class Explain(Section):
@@ -152,6 +166,7 @@ class Params(Section):
     reasons: Reasons
     evaluate: Evaluate
     score: Score
+    money: Money
     explain: Explain
     report: Report
 

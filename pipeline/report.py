@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 
+from models.campaign import Economics, plan
 from models.risk import RiskModel
 from models.taxonomy import hypotheses, taxonomy
 from models.tracking import code_version, data_hash
 from pipeline.frames import write_text
 from pipeline.layout import Layout
-from pipeline.params import Params
+from pipeline.params import Evaluate, Params
 from reports.page import Report, render
 
 log = logging.getLogger("holdfast")
@@ -24,6 +26,7 @@ def run(layout: Layout, params: Params) -> None:
     scores = pd.read_parquet(layout.scores)
     metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
     model = RiskModel.load(layout.model)
+    economics = Economics(**params.money.model_dump())
     page = render(
         Report(
             source=layout.source,
@@ -36,6 +39,8 @@ def run(layout: Layout, params: Params) -> None:
             names=names_of(layout),
             metrics=metrics,
             predictions=pd.read_parquet(layout.predictions),
+            economics=economics,
+            plan=plan_of(scores, economics, params.evaluate),
             hypotheses=hypotheses(model.features),
             reason_names={code: names["en"] for code, names in taxonomy().names.items()},
             top=params.report.accounts,
@@ -44,12 +49,20 @@ def run(layout: Layout, params: Params) -> None:
                 "data": data_hash(layout.tables),
                 "code": code_version(),
                 "taxonomy": str(taxonomy().version),
-                "champion": ("yes: " if metrics["gate"]["passed"] else "no: ") + metrics["gate"]["why"],
+                "champion": ("yes: " if metrics["decision"]["champion"] else "no: ") + metrics["decision"]["why"],
             },
         )
     )
     write_text(page, layout.report)
     log.info("report %s: %.0f kB; wrote %s", layout.source, len(page.encode()) / 1000, layout.report)
+
+
+def plan_of(scores: pd.DataFrame, economics: Economics, params: Evaluate) -> dict[str, Any]:
+    """How many of the active accounts to contact, and what it is expected to earn, with intervals."""
+    active = scores[~scores["lapsed"].to_numpy(bool)]
+    risk = active["risk"].to_numpy(float)
+    value = economics.value((active["expected_loss"] / risk).fillna(0.0))  # of a risk of 0: never worth a contact
+    return plan(risk, value, economics.terms(value), params.bootstrap, params.level, params.seed)
 
 
 def names_of(layout: Layout) -> dict[str, str]:

@@ -92,7 +92,7 @@ def found(layout: Layout, horizon: str) -> str:
             else "No documented reason is sure enough to be named on this data."
         ),
         f"On past cut-offs it ranked a lost account above a kept one {auc['value']:.1%} of the time "
-        f"({auc['low']:.1%} to {auc['high']:.1%}; BG/NBD {rival:.1%}). Champion: {metrics['gate']['why']}.",
+        f"({auc['low']:.1%} to {auc['high']:.1%}; BG/NBD {rival:.1%}). {'Champion' if metrics['decision']['champion'] else 'Not champion'}: {metrics['decision']['why']}.",
         f"Scores: {layout.scores.relative_to(layout.root)}",
         f"Report: {layout.report.relative_to(layout.root)}",
     ]

@@ -8,11 +8,14 @@ from datetime import date
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import pandas as pd
 
 from models import naming
+from models.campaign import Economics
 from models.causes import CauseModel
 from models.evidence import PAST
+from models.profit import contact_profit
 from models.risk import RiskModel
 from models.tracking import downloaded_model
 from pipeline import history
@@ -71,7 +74,14 @@ def score(
     day: date = max(rows["as_of"])
     frame = rows[rows["as_of"] == day].reset_index(drop=True)
     frame["risk"] = model.predict(frame)
-    frame["expected_loss"] = frame["risk"] * frame["amount_12"].clip(lower=0.0)
+    yearly = frame["amount_12"].clip(lower=0.0)
+    frame["expected_loss"] = frame["risk"] * yearly
+    economics = Economics(**params.money.model_dump())
+    active = ~frame["lapsed"].to_numpy(bool)
+    value = economics.value(yearly)
+    frame["contact_profit"] = np.where(
+        active, contact_profit(frame["risk"], value, economics.terms(value[active])), np.nan
+    )
     frame = frame.sort_values(
         ["risk", "expected_loss", "account_id"], ascending=[False, False, True], ignore_index=True
     )
@@ -86,7 +96,7 @@ def score(
         [
             frame[["account_id", "as_of", "lapsed", "risk"]],
             pd.Series(range(1, len(frame) + 1), name="rank"),
-            frame["expected_loss"],
+            frame[["expected_loss", "contact_profit"]],
             told,
         ],
         axis=1,

@@ -10,11 +10,15 @@ from io import StringIO
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
+
+from reports import words
 
 # matplotlib knows colours only, the page light and dark: each stand-in becomes a variable of the style sheet.
 INK, MUTED, LINE, ACCENT, SECOND, GREY = ("#010101", "#020202", "#030303", "#040404", "#050505", "#060606")
@@ -36,6 +40,9 @@ _STYLE: dict[Any, Any] = {
 }
 _ROW = 0.46  # inches: a line of text and its bar
 _MARKS = ((ACCENT, "o", "-"), (SECOND, "s", "--"))
+_LINES = ((ACCENT, "-"), (SECOND, "--"), (MUTED, "-."))
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,44 @@ def calibration(key: str, curves: Mapping[str, pd.DataFrame], title: str, descri
         axes.set_xlabel("Predicted risk")
         axes.set_ylabel("Share that was lost")
         axes.legend(loc="upper left", frameon=False)
+        return _inline(figure, key, title, description)
+
+
+def profit(
+    key: str,
+    curves: Mapping[str, tuple[FloatArray, FloatArray]],
+    band: tuple[FloatArray, FloatArray, FloatArray],
+    best: float,
+    title: str,
+    description: str,
+) -> Markup:
+    """Profit by how many are contacted: up to three curves of (contacts, money), the first with its interval.
+
+    `band`: contacts, low, high. `best`: the number contacted, drawn as a line; the axes show what lies around it.
+    `key` as in `bars`.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(4.8, 4.2))
+        axes = figure.add_axes((0.185, 0.125, 0.785, 0.7))
+        contacts, money = next(iter(curves.values()))
+        right = min(max(4 * best, 0.02 * contacts[-1], 4.0), contacts[-1])
+        shown = contacts <= right
+        axes.fill_between(*band, color=ACCENT, alpha=0.15, linewidth=0)
+        for (name, (x, y)), (color, line) in zip(curves.items(), _LINES, strict=False):
+            axes.plot(x, y, color=color, linestyle=line, linewidth=1.5, label=name)
+        axes.axhline(0, color=GREY, linewidth=1)
+        axes.axvline(best, color=MUTED, linewidth=1, linestyle=":")
+        top = max(float(band[2][shown].max()), float(money[shown].max()), 1.0)
+        axes.set_xlim(0, right)
+        axes.set_ylim(min(max(float(band[1][shown].min()), -top), -0.1 * top), 1.05 * top)
+        axes.set_xlabel("Active accounts contacted at a cut-off")
+        axes.set_ylabel("Profit")
+        axes.grid(color=LINE, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.yaxis.set_major_formatter(lambda value, _: words.money(value))
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.0, frameon=False)
         return _inline(figure, key, title, description)
 
 

@@ -17,14 +17,16 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from models.campaign import Economics
 from models.evidence import in_words
 from models.metrics import BINS, reliability
 from models.shares import UNEXPLAINED
 from models.taxonomy import taxonomy
-from reports import accounts, charts
+from reports import accounts, charts, earnings
 from reports.words import DASH, count, money, number, percent, text
 
 WIN_BACK = 10  # accounts in the list for win-back, at most
+CONTACTS = 10  # ... and in that of those most worth contacting
 
 MODELS = {"risk": "Holdfast", "recency": "Recency", "rfm_logistic": "RFM logistic", "bg_nbd": "BG/NBD"}
 POPULATIONS = {"all": "All eligible accounts", "active": "Active accounts"}
@@ -59,12 +61,13 @@ METRICS = {
 class Report:
     """All that the page shows.
 
-    `scores`: account_id, as_of, lapsed, risk, rank, expected_loss; `naming` and reason_1 to reason_3 (codes or null) as
+    `scores`: account_id, as_of, lapsed, risk, rank, expected_loss, contact_profit; `naming` and reason_1 to reason_3 (codes or null) as
     `models.naming.name` gives them; share_<code> for the documented reasons (a column of NaN alone: not observable on
     this data), share_unexplained. From `naming` on all are null where an account is not among the riskiest ones that
     reasons are told of. `evidence`: `models.evidence.COLUMNS`. `explanations`: account_id, risk_without_<code>, since,
     risk_then and change_<group>, as `pipeline.explain` writes them. Neither needs a row of every account.
-    `names`: account_id to name, may be empty. `metrics`: what `metrics.evaluate` returns. `predictions`: account_id,
+    `names`: account_id to name, may be empty. `metrics`: what `metrics.evaluate` returns, and `money` -> active as
+    `campaign.measure` returns it. `plan`: what `campaign.plan` returns of the active accounts. `predictions`: account_id,
     as_of, label, lapsed and a column a model. `reason_names`: code to English name. `hypotheses`: codes of the reasons
     that this data show only from afar (`models.taxonomy.hypotheses`). `top`: accounts in the table. `lineage`: shown in
     the footer as it is.
@@ -80,6 +83,8 @@ class Report:
     names: Mapping[str, str]
     metrics: dict[str, Any]
     predictions: pd.DataFrame
+    economics: Economics
+    plan: Mapping[str, Any]
     reason_names: Mapping[str, str]
     hypotheses: Sequence[str]
     top: int
@@ -116,6 +121,9 @@ def render(report: Report) -> str:
             worklist=_worklist(report, active.sort_values("rank", kind="stable").head(report.top)),
             active=len(active),
             active_money=_total(active["expected_loss"]),
+            contacts=_contacts(report, active),
+            earned=earnings.past(report.metrics.get("money", {}).get("active", {}), report.currency),
+            assumptions=earnings.assumptions(report.economics, report.plan, report.currency),
             win_back=_accounts(
                 report, gone.sort_values(["expected_loss", "rank"], ascending=[False, True]).head(WIN_BACK)
             ),
@@ -298,9 +306,22 @@ def _accounts(report: Report, rows: pd.DataFrame) -> list[dict[str, Any]]:
             "risk": float(row["risk"]),
             "width": f"{min(max(row['risk'], 0.0), 1.0) * 100:.1f}" if math.isfinite(row["risk"]) else "0",
             "expected_loss": float(row["expected_loss"]),
+            "contact_profit": float(row["contact_profit"]),
         }
         for row in rows.to_dict("records")
     ]
+
+
+def _contacts(report: Report, active: pd.DataFrame) -> dict[str, Any]:
+    """How many active accounts to contact, what it is expected to earn, and the first of them."""
+    worth = active[active["contact_profit"] > 0].sort_values(["contact_profit", "rank"], ascending=[False, True])
+    number, profit = report.plan["contacts"], report.plan["profit"]
+    return {
+        "number": len(worth),
+        "interval": f"{count(round(number['low']))} to {count(round(number['high']))}",
+        "profit": earnings.amount(profit, report.currency),
+        "rows": _accounts(report, worth.head(CONTACTS)),
+    }
 
 
 def _worklist(report: Report, rows: pd.DataFrame) -> list[dict[str, Any]]:

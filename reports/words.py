@@ -12,10 +12,10 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def money(value: float | None, currency: str = "") -> str:
-    """Whole units with thousands separators: 1,234,567 EUR; an en dash for what is not known."""
+    """Whole units with thousands separators: 1,234,567 EUR, −50 EUR; an en dash for what is not known."""
     if value is None or not math.isfinite(value):
         return DASH
-    amount = f"{value + 0.0:,.0f}" if abs(value) >= 0.5 or value == 0 else "under 1"
+    amount = "under 1" if 0 < value < 0.5 else f"{round(value) + 0:,}".replace("-", MINUS)
     return f"{amount} {currency}".rstrip()
 
 

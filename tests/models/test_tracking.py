@@ -16,8 +16,10 @@ import pytest
 
 from features.errors import ConfigurationError
 from models.causes import CauseModel, CauseRecipe
+from models.registry import standing
 from models.risk import Recipe, RiskModel, fit
 from models.splits import Split
+from models.taxonomy import taxonomy
 from models.tracking import (
     code_version,
     data_hash,
@@ -26,6 +28,7 @@ from models.tracking import (
     log_evaluation,
     log_training,
     registered_name,
+    run_of,
 )
 
 # MLflow's own warnings, which the library keeps quiet, reach the client of these tests
@@ -175,46 +178,67 @@ def test_a_model_comes_back_by_its_alias(trained, model):
 def test_an_unknown_alias_is_refused_with_those_there_may_be(trained):
     with pytest.raises(
         ConfigurationError,
-        match=r"^'nobody' is neither a folder with a model nor an alias of holdfast-mine in MLflow: "
+        match=r"^'nobody' is neither a folder with a model nor an alias or version of holdfast-mine in MLflow: "
         r".*Known aliases are 'challenger', and 'champion' once the gate is passed\.$",
     ):
         downloaded_model("mine", "nobody").__enter__()
 
 
 def test_a_source_without_a_model_is_refused_too(trained):
-    with pytest.raises(ConfigurationError, match=r"'challenger' is neither .* an alias of holdfast-other in MLflow"):
+    with pytest.raises(
+        ConfigurationError, match=r"'challenger' is neither .* an alias or version of holdfast-other in MLflow"
+    ):
         downloaded_model("other", "challenger").__enter__()
 
 
 def metrics(passed: bool) -> dict:
     cells = {"auc": {"value": 0.8, "low": 0.7, "high": 0.9}, "losses": 12, "unknown": None}
-    gate = {"passed": passed, "why": "above every baseline" if passed else "below recency"}
+    criterion = {"name": "AUC over recency", "passed": passed, "figure": 0.01, "limit": 0.0, "words": "gain"}
+    gate = {"passed": passed, "why": "above every baseline" if passed else "below recency", "criteria": [criterion]}
     return {"population": {"all": {"risk": {"mean": cells}}}, "gate": gate}
 
 
 PREDICTIONS = pd.DataFrame({"label": [0.0, 1.0] * 30, "risk": np.linspace(0.01, 0.99, 60)})
 
 
-def test_only_a_model_that_passed_the_gate_is_champion(client, trained, model, tmp_path):
-    log_evaluation("mine", model, WHY, metrics(passed=False), PREDICTIONS)
-    assert "champion" not in client.get_registered_model(registered_name("mine")).aliases
+def test_an_evaluation_is_added_to_the_run_of_the_model(client, trained, model, tmp_path):
+    log_evaluation("mine", model, WHY, metrics(passed=True), PREDICTIONS, {"model_card.md": "# Card"})
     run_id = client.get_model_version(registered_name("mine"), "1").run_id
     run = client.get_run(run_id).data
-    assert run.tags["gate_passed"] == "False"
-    assert run.tags["gate_why"] == "below recency"
-
-    log_evaluation("mine", model, WHY, metrics(passed=True), PREDICTIONS)
-    assert client.get_model_version_by_alias(registered_name("mine"), "champion").version == 1
-    run = client.get_run(run_id).data
-    assert run.tags["gate_passed"] == "True"
+    assert (run.tags["gate_passed"], run.tags["gate_why"]) == ("True", "above every baseline")
     assert (run.metrics["all.risk.auc"], run.metrics["all.risk.losses"]) == (0.8, 12)
+    assert run.metrics["gate.AUC over recency"] == 0.01
     assert "all.risk.unknown" not in run.metrics
     assert run.metrics["train_rows"] == 200  # the training's own are kept
     assert {artifact.path for artifact in client.list_artifacts(run_id)} >= {"metrics.json", "calibration.png"}
     path = client.download_artifacts(run_id, "metrics.json", str(tmp_path))
     assert json.loads(Path(path).read_text(encoding="utf-8")) == metrics(passed=True)
-    with downloaded_model("mine", "champion") as folder:
+    path = client.download_artifacts(run_id, "model_card.md", str(tmp_path))
+    assert Path(path).read_text(encoding="utf-8") == "# Card"
+    assert "champion" not in client.get_registered_model(registered_name("mine")).aliases  # models/registry.py decides
+
+
+def test_what_the_run_of_a_model_was_told(trained, model):
+    found = run_of("mine", model, WHY)
+    assert found["params"]["rounds"] == "3"
+    assert found["tags"]["model_hash"] == model.content_hash
+    assert found["tags"]["taxonomy_version"] == str(taxonomy().version)
+    assert found["metrics"]["train_rows"] == 200
+
+
+def test_a_model_comes_back_by_its_version(trained, model):
+    with downloaded_model("mine", "1") as folder:
         assert RiskModel.load(folder).content_hash == model.content_hash
+    with pytest.raises(ConfigurationError, match=r"'9' is neither .* version of holdfast-mine in MLflow"):
+        downloaded_model("mine", "9").__enter__()
+
+
+def test_what_contacting_earns_is_tracked(client, trained, model):
+    cells = {"emp": {"risk": {"value": 1.5}}, "rankings": {"contact_profit": {"profit": {"value": 20.0}}}}
+    log_evaluation("mine", model, WHY, {**metrics(passed=False), "money": {"active": cells}}, PREDICTIONS, {})
+    run = client.get_run(client.get_model_version(registered_name("mine"), "1").run_id).data
+    assert run.metrics["active.money.emp.risk"] == 1.5
+    assert run.metrics["active.money.contact_profit.profit"] == 20.0
 
 
 def test_the_same_risk_model_with_other_causes_is_another_version(client, trained, registry, model):
@@ -226,8 +250,8 @@ def test_the_same_risk_model_with_other_causes_is_another_version(client, traine
     tables = registry / "tables"
     log_training("mine", model, other, folder, folder.with_name("causes"), rows(), {}, tables, {})
     assert client.get_model_version_by_alias(registered_name("mine"), "challenger").version == 3
-    log_evaluation("mine", model, WHY, metrics(passed=True), PREDICTIONS)
-    assert client.get_model_version_by_alias(registered_name("mine"), "champion").version == 1
+    assert standing("mine", model, WHY).version == "1"
+    assert standing("mine", model, other).version == "3"
 
 
 def test_an_evaluation_of_a_model_that_was_never_registered_is_refused(trained, model):
@@ -237,7 +261,7 @@ def test_an_evaluation_of_a_model_that_was_never_registered_is_refused(trained, 
         match=rf"knows no model with hash {other.content_hash} and causes with hash {WHY.content_hash}\. "
         r"Run `holdfast train` .* again\.$",
     ):
-        log_evaluation("mine", other, WHY, metrics(passed=True), PREDICTIONS)
+        log_evaluation("mine", other, WHY, metrics(passed=True), PREDICTIONS, {})
 
 
 def test_a_benchmark_is_a_run_of_its_own_experiment(registry, client, tmp_path):

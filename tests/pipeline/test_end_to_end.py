@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,12 +15,18 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+CHAMPION_AUC = "AUC against the champion"
 STAGES = ("featurize", "train", "evaluate", "score", "explain", "report")
 
 
 def holdfast(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", *arguments], cwd=project, capture_output=True, text=True, timeout=600
+        [sys.executable, "-m", "pipeline.cli", *arguments],
+        cwd=project,
+        env={**os.environ, "USER": "ann"},
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
 
 
@@ -29,7 +36,7 @@ def project_at(folder: Path) -> Path:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["simulate"] |= {"accounts": 400, "periods": 30}
     params["train"] |= {"rounds": 60, "min_leaf": 40}
-    params["evaluate"] |= {"bootstrap": 40, "tests": 2}
+    params["evaluate"] |= {"bootstrap": 40, "tests": 2, "gate_auc_gain": -0.5, "gate_ece": 0.5}
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     return folder
 
@@ -56,7 +63,7 @@ def test_scores_have_the_promised_columns(market):
     scores = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
     codes = [reason["code"] for reason in yaml.safe_load((ROOT / "reasons.yaml").read_text())["reasons"]]
     assert list(scores.columns) == [
-        *("account_id", "as_of", "lapsed", "risk", "rank", "expected_loss"),
+        *("account_id", "as_of", "lapsed", "risk", "rank", "expected_loss", "contact_profit"),
         *("naming", "reason_1", "reason_2", "reason_3"),
         *(f"share_{code}" for code in codes),
         "share_unexplained",
@@ -102,19 +109,31 @@ def test_a_named_reason_has_its_evidence(market):
     assert told["sentence"].str.contains("on 1 January 2023").any()  # half a year before: the own past
 
 
-def test_a_scoring_is_kept_and_the_next_one_says_what_changed(market):
-    """Two scorings, the second by a model that another seed trained."""
+@pytest.fixture(scope="module")
+def later(market):
+    """The market with a scoring of before and a model that another seed has trained."""
     project = market.parent / "later"
     shutil.copytree(market, project, symlinks=True)
     params = yaml.safe_load((project / "params.yaml").read_text())
     params["score"]["as_of"] = "2023-04-01"
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     assert holdfast(project, "score").returncode == 0
-    first = pd.read_parquet(project / "artifacts/simulated/scores.parquet").set_index("account_id")["risk"]
-    params["score"]["as_of"] = "2023-06-01"
     params["train"]["seed"] = 8
+    params["evaluate"] |= {"gate_margin": 0.1, "gate_ece_margin": 0.1, "gate_reasons": 0.9}  # chance is large here
     (project / "params.yaml").write_text(yaml.safe_dump(params))
-    for stage in ("train", "score", "explain"):
+    done = holdfast(project, "train")
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+def test_a_scoring_is_kept_and_the_next_one_says_what_changed(later):
+    """Two scorings, the second by a model that another seed trained."""
+    project = later
+    first = pd.read_parquet(project / "artifacts/simulated/scores.parquet").set_index("account_id")["risk"]
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["score"]["as_of"] = "2023-06-01"
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    for stage in ("score", "explain"):
         done = holdfast(project, stage)
         assert done.returncode == 0, done.stderr
     kept = sorted(path.name for path in (project / "artifacts/simulated/history").iterdir())
@@ -126,6 +145,34 @@ def test_a_scoring_is_kept_and_the_next_one_says_what_changed(market):
     change = moved["risk"] - moved["risk_then"]
     np.testing.assert_allclose(moved.filter(like="change_").sum(axis=1), change, atol=1e-6)
     assert moved["change_model"].abs().max() > 0
+
+
+def test_a_challenger_takes_over_and_is_rolled_back(later):
+    """A seed changes next to nothing: the challenger may replace the champion, which has seen all test cut-offs."""
+    folder = later / "artifacts/simulated"
+    done = holdfast(later, "evaluate")
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((folder / "metrics.json").read_text())
+    against = metrics["champion"]
+    assert (against["version"], against["compared"], len(against["cutoffs"])) == ("1", "recipes", 2)
+    auc = against["paired"]["all"]["champion"]["mean"]["auc"]
+    assert auc["low"] <= auc["value"] <= auc["high"]
+    names = [criterion["name"] for criterion in metrics["gate"]["criteria"]]
+    assert names[:5] == ["AUC over recency", "AUC over rfm_logistic", "AUC over bg_nbd", "calibration", CHAMPION_AUC]
+    assert all(criterion["passed"] for criterion in metrics["gate"]["criteria"])
+    assert metrics["decision"] == {"champion": True, "by": "holdfast evaluate", "why": metrics["gate"]["why"]}
+    assert "### Against the champion" in (folder / "model_card.md").read_text()
+    back = holdfast(later, "rollback", "--why", "phones rang")
+    assert back.returncode == 0, back.stderr
+    assert back.stdout == (
+        "Version 1 of holdfast-simulated is champion again: version 2 was rolled back to version 1 by ann (phones rang).\n"
+    )
+    unknown = holdfast(later, "promote", "--version", "9")
+    assert (unknown.returncode, "It has: 1, 2." in unknown.stderr) == (2, True)
+    again = holdfast(later, "promote", "--version", "2", "--by", "Eve", "--force", "--why", "they did not")
+    assert again.returncode == 0, again.stderr
+    assert "Version 2 of holdfast-simulated is champion, instead of version 1: promoted" in again.stdout
+    assert "by Eve (they did not)" in again.stdout
 
 
 def test_reasons_of_the_riskiest_alone_or_of_all(market):
@@ -186,18 +233,55 @@ def test_metrics_and_predictions_are_written(market):
     metrics = json.loads((market / "artifacts/simulated/metrics.json").read_text())
     predictions = pd.read_parquet(market / "artifacts/simulated/predictions.parquet")
     assert list(predictions.columns) == [
-        *("account_id", "as_of", "label", "lapsed", "risk", "recency", "rfm_logistic", "bg_nbd")
+        *("account_id", "as_of", "label", "lapsed", "value", "risk", "recency", "rfm_logistic", "bg_nbd")
     ]
+    assert predictions["value"].ge(0).all()
     cell = metrics["population"]["active"]["risk"]["mean"]
     assert cell["auc"]["low"] <= cell["auc"]["value"] <= cell["auc"]["high"]
     assert set(metrics["paired"]["all"]) == {"recency", "rfm_logistic", "bg_nbd"}
+    assert metrics["gate"]["passed"]
+    assert metrics["decision"]["champion"]
+    assert "champion" not in metrics  # the first has nobody to be compared with
+    assert (market / "artifacts/simulated/model_card.md").read_text().startswith("# Model card: simulated, model ")
+
+
+def test_what_a_contact_earns_is_the_formula_with_the_parameters(market):
+    scores = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
+    money = yaml.safe_load((ROOT / "params.yaml").read_text())["money"]
+    active = scores[~scores["lapsed"]]
+    assert scores.loc[scores["lapsed"], "contact_profit"].isna().all()
+    value = money["margin"] * active["expected_loss"] / active["risk"]
+    expected = active["risk"] * money["kept"] * value - money["contact_share"] * value.mean()
+    np.testing.assert_allclose(active["contact_profit"], expected, atol=1e-6)
+    page = (market / "artifacts/simulated/report.html").read_text()
+    assert f"Contacting <strong>{(active['contact_profit'] > 0).sum()}</strong> of the {len(active)} active" in page
+
+
+def test_the_money_of_past_cut_offs_is_measured_on_the_predictions_themselves(market):
+    found = json.loads((market / "artifacts/simulated/metrics.json").read_text())["money"]["active"]
+    predictions = pd.read_parquet(market / "artifacts/simulated/predictions.parquet").query("not lapsed")
+    cutoffs = predictions.groupby("as_of")
+    assert (found["cutoffs"], found["accounts"]) == (2, len(predictions) / 2)
+    money = yaml.safe_load((ROOT / "params.yaml").read_text())["money"]
+    contact = money["contact_share"] * money["margin"] * cutoffs["value"].transform("mean")
+    lost = predictions["label"] * money["kept"] * money["margin"] * predictions["value"]
+    hoped = predictions["risk"] * money["kept"] * money["margin"] * predictions["value"] > contact
+    assert found["rankings"]["contact_profit"]["profit"]["value"] == pytest.approx((lost - contact)[hoped].sum() / 2)
+    assert set(found["emp"]) == {"risk", "recency", "rfm_logistic", "bg_nbd"}
 
 
 def test_the_same_inputs_give_the_same_bytes(market):
     before = {
         name: digest(market / "artifacts/simulated" / name)
         for name in (
-            *("scores.parquet", "explanations.parquet", "evidence.parquet", "metrics.json", "reasons.json"),
+            *(
+                "scores.parquet",
+                "explanations.parquet",
+                "evidence.parquet",
+                "metrics.json",
+                "reasons.json",
+                "model_card.md",
+            ),
             *("model/model.txt", "model/model.json", "causes/causes.json"),
         )
     }

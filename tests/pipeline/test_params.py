@@ -81,6 +81,8 @@ def test_an_unknown_section_of_an_overlay_is_refused(root):
         ("train", {"leafs": 12}, r"\n  train\.leafs: Extra inputs are not permitted \(got 12\)\n"),
         ("ingest", {"quarantine_limit": 1.5}, r"\n  ingest\.quarantine_limit: .*less than or equal to 1 \(got 1\.5\)"),
         ("ingest", {"earliest": "soon"}, r"\n  ingest\.earliest: .* \(got 'soon'\)\n"),
+        ("evaluate", {"gate_margin": -0.1}, r"\n  evaluate\.gate_margin: .*greater than or equal to 0 \(got -0\.1\)\n"),
+        ("evaluate", {"gate_reasons": 20}, r"\n  evaluate\.gate_reasons: .*less than or equal to 1 \(got 20\)\n"),
         ("evaluate", {"level": 1}, r"\n  evaluate\.level: .*less than 1 \(got 1\)\n"),
         ("evaluate", {"cutoffs": ["2024-13-01"]}, r"\n  evaluate\.cutoffs\.0: .* \(got '2024-13-01'\)\n"),
         ("simulate", {"start": "2021-01-02"}, r"\n  simulate\.start: .*first of a month, for example 2021-01-01 \(got"),
@@ -89,6 +91,13 @@ def test_an_unknown_section_of_an_overlay_is_refused(root):
             {"scenario": "calm"},
             rf"\n  simulate\.scenario: .*must be one of {', '.join(SCENARIOS)} \(got 'calm'",
         ),
+        ("money", {"margin": 0}, r"\n  money\.margin: .*greater than 0 \(got 0\)\n"),
+        ("money", {"margin": 25}, r"\n  money\.margin: .*less than or equal to 1 \(got 25\)\n"),
+        ("money", {"contact_cost": -5}, r"\n  money\.contact_cost: .*greater than or equal to 0 \(got -5\)\n"),
+        ("money", {"incentive_share": 1}, r"\n  money\.incentive_share: .*less than 1 \(got 1\)\n"),
+        ("money", {"kept": 40}, r"\n  money\.kept: .*less than 1 \(got 40\)\n"),
+        ("money", {"kept_accounts": 0}, r"\n  money\.kept_accounts: .*greater than 0 \(got 0\)\n"),
+        ("money", {"incentive": float("inf")}, r"\n  money\.incentive: .*finite number \(got inf\)\n"),
         ("explain", {"also": -0.1}, r"\n  explain\.also: .*greater than or equal to 0 \(got -0\.1\)\n"),
     ],
 )
@@ -98,6 +107,13 @@ def test_a_value_that_cannot_be_is_named_with_the_rule_and_what_was_got(root, se
         load(root, "mine")
     assert str(caught.value).endswith("\nCorrect these values.")
     assert caught.value.exit_code == 2
+
+
+def test_an_overlay_says_what_contacting_costs_there(root):
+    overlay(root, "money: {contact_cost: 120, kept: 0.25}\n")
+    money, plain = load(root, "mine").money, load(root, "other").money
+    assert (money.contact_cost, money.kept, money.margin) == (120, 0.25, plain.margin)
+    assert (plain.contact_cost, plain.kept) == (None, 0.4)
 
 
 def test_a_value_of_an_overlay_is_told_with_its_file(root):

@@ -215,8 +215,8 @@ def results(layout):
     scores.to_parquet(layout.scores)
     auc = {"value": 0.871, "low": 0.852, "high": 0.889}
     mean = {name: {"mean": {"auc": {**auc, "value": value}}} for name, value in (("risk", 0.871), ("bg_nbd", 0.79))}
-    gate = {"passed": True, "why": "above every baseline"}
-    layout.metrics.write_text(json.dumps({"population": {"all": mean}, "gate": gate}))
+    decision = {"champion": True, "by": "holdfast evaluate", "why": "above every baseline"}
+    layout.metrics.write_text(json.dumps({"population": {"all": mean}, "decision": decision}))
     return layout
 
 

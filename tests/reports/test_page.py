@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import evidence, naming
+from models import campaign, evidence, naming
 from models.metrics import evaluate
 from models.taxonomy import taxonomy
 from reports.page import Report, render
@@ -21,6 +21,7 @@ from reports.words import count
 HOSTILE = "</title></svg><script>alert('x')</script><!-- $a_b$ & \"q\" #010101"
 UNSEEN = ("competitor", "turbulence")
 MODELS = ["risk", "recency", "rfm_logistic", "bg_nbd"]
+ECONOMICS = campaign.Economics(0.25, None, 0.05, 0.0, 0.0, 0.4, 10.0)
 VOID = {"meta", "link"}
 
 
@@ -45,6 +46,7 @@ def scores_of(n: int = 60) -> pd.DataFrame:
             "expected_loss": risk * 20_000,
         }
     )
+    first["contact_profit"] = np.where(first["lapsed"], np.nan, risk * 0.4 * 5_000 - 250)
     return pd.concat([first, naming.name(share, 0.5, 0.1), share], axis=1)
 
 
@@ -93,6 +95,7 @@ def predictions_of(accounts: int = 150) -> pd.DataFrame:
             "as_of": np.repeat([date(2024, 8, 1), date(2024, 9, 1)], accounts),
             "label": (rng.random(n) < risk).astype(float),
             "lapsed": risk > 0.5,
+            "value": rng.gamma(0.7, 10_000, n),
             "risk": risk,
         }
     )
@@ -101,9 +104,16 @@ def predictions_of(accounts: int = 150) -> pd.DataFrame:
     return frame
 
 
+def plan_of(scores: pd.DataFrame) -> dict:
+    risk = scores.loc[~scores["lapsed"], "risk"]
+    value = np.full(len(risk), 5_000.0)
+    return campaign.plan(risk, value, ECONOMICS.terms(value), 20, 0.95, 1)
+
+
 @pytest.fixture(scope="module")
 def report() -> Report:
     scores, predictions = scores_of(), predictions_of()
+    money = campaign.measure(predictions, MODELS, ECONOMICS, 20, 0.95, 1)
     return Report(
         source="simulated",
         as_of=date(2025, 1, 1),
@@ -113,8 +123,10 @@ def report() -> Report:
         evidence=evidence_of(scores),
         explanations=explanations_of(scores),
         names={"A001": "Müller & Söhne"},
-        metrics=evaluate(predictions, MODELS, bootstrap=20, level=0.95, seed=1),
+        metrics={**evaluate(predictions, MODELS, bootstrap=20, level=0.95, seed=1), "money": {"active": money}},
         predictions=predictions,
+        economics=ECONOMICS,
+        plan=plan_of(scores),
         reason_names={code: names["en"] for code, names in taxonomy().names.items()},
         hypotheses=(),
         top=7,
@@ -215,7 +227,7 @@ def svgs(html: str) -> list[ElementTree.Element]:
 
 def test_charts_are_images_with_a_title_in_the_colours_of_the_page(page):
     charts = svgs(page)
-    assert len(charts) == 3
+    assert len(charts) == 4
     for chart in charts:
         assert chart.get("role") == "img"
         first, second = list(chart)[:2]
@@ -253,7 +265,7 @@ def test_headline_and_list_count_active_accounts_only(report, page):
     assert f"Active {len(active)}" in text
     assert f"Money at risk {active['expected_loss'].sum():,.0f} EUR" in text
     assert f"Expected to be lost {count(active['risk'].sum())}" in text
-    worklist = page[page.index("accounts-heading") : page.index('id="lapsed-heading"')]
+    worklist = page[page.index("accounts-heading") : page.index('id="money-heading"')]
     listed = re.findall(r'<bdi class="id">(A\d+)</bdi>', worklist)
     assert listed == active.sort_values("rank")["account_id"].head(7).tolist()
     assert "Müller &amp; Söhne" in worklist
@@ -471,7 +483,7 @@ def emptied(metrics):
 
 
 def test_metrics_that_are_null_are_a_dash(report):
-    html = render(replace(report, metrics=emptied(report.metrics)))
+    html = render(replace(report, metrics=emptied({**report.metrics, "money": {}})))
     says_nothing_empty(html)
     quality = html[html.index("quality-heading") :]
     assert len(re.findall(r'<td class="n[^"]*">–\s*</td>', quality)) == 2 * (4 * 6 + 3 * 3)
@@ -495,6 +507,58 @@ def test_without_active_or_without_lapsed_accounts(report, lapsed):
     assert ("No account scored has lapsed." in html) != lapsed
 
 
+def test_the_list_of_contacts_holds_those_that_are_expected_to_pay(report, page):
+    active = report.scores[~report.scores["lapsed"]]
+    worth = active[active["contact_profit"] > 0].sort_values("contact_profit", ascending=False)
+    text = Reader(page).text
+    assert 10 < len(worth) < len(active)
+    assert f"Contacting {len(worth)} of the {len(active)} active accounts is expected to earn more" in text
+    assert f"together {worth['contact_profit'].sum():,.0f} EUR (" in text
+    section = between(page, 'id="money-heading"', 'id="lapsed-heading"')
+    assert re.findall(r'<bdi class="id">(A\d+)</bdi>', section) == worth["account_id"].head(10).tolist()
+    first = worth.iloc[0]
+    row = f'{first["expected_loss"]:,.0f} EUR</td><td class="n">{first["contact_profit"]:,.0f} EUR'
+    assert row in section
+    assert f"{len(worth.head(10))} of {len(worth)}, by expected profit" in section
+
+
+def test_the_worklist_says_what_a_contact_earns_below_zero_too(report):
+    given = with_row(report, contact_profit=-49.6)
+    row = row_of(render(given), "A001")
+    assert f" {given.scores.loc[1, 'expected_loss']:,.0f} EUR \N{MINUS SIGN}50 EUR Associated reasons" in row
+
+
+def test_three_rankings_are_set_side_by_side_with_their_differences(report, page):
+    money = report.metrics["money"]["active"]
+    table = Reader(page).text
+    table = table[table.index("Each ranking contacted as many") : table.index("Expected maximum profit of each model")]
+    for name, words in (("contact_profit", "By expected profit of contacting"), ("risk", "By risk")):
+        cell = money["rankings"][name]["profit"]
+        assert f"{words} " in table
+        assert f"{cell['value']:,.0f} EUR".replace("-", "\N{MINUS SIGN}") in table
+    difference = money["paired"]["value"]["value"]
+    assert f"{difference:,.0f} EUR".replace("-", "\N{MINUS SIGN}") in table
+    assert "Table of rankings by profit" not in render(replace(report, metrics={**report.metrics, "money": {}}))
+
+
+def test_what_is_assumed_of_money_is_listed_with_what_it_rests_on(report, page):
+    text = Reader(page).text
+    assert "Margin 25 % of purchases An assumption; the documents give no figure." in text
+    assert "40 % of former accounts order again (004)" in text
+    assert "Incentive none" in text
+    dear = replace(report, economics=replace(ECONOMICS, contact_cost=40.0, incentive=5.0, incentive_share=0.1))
+    told = Reader(render(dear)).text
+    assert "Incentive 5 EUR and 10 % of its yearly margin" in told
+    assert "Given in params.yaml." in told
+
+
+def test_where_no_contact_pays_the_page_says_so(report):
+    scores = report.scores.assign(contact_profit=-1.0)
+    html = render(replace(report, scores=scores))
+    assert "No active account is expected to earn more than a contact costs." in html
+    assert "most worth contacting" not in html
+
+
 def test_without_accounts_evaluation_or_predictions(report):
     empty = replace(
         report,
@@ -503,13 +567,14 @@ def test_without_accounts_evaluation_or_predictions(report):
         explanations=report.explanations.head(0),
         metrics={},
         predictions=report.predictions.head(0),
+        plan=plan_of(report.scores.head(0)),
     )
     html = render(empty)
     says_nothing_empty(html)
     assert "Cannot be seen" not in html
     assert html.count("No evaluation is at hand") == 2
     unknown = replace(report, predictions=report.predictions.assign(label=np.nan))
-    assert len(svgs(render(unknown))) == 1
+    assert len(svgs(render(unknown))) == 2
 
 
 def test_inputs_are_left_as_they_were(report):

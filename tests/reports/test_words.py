@@ -13,6 +13,8 @@ from reports.words import count, money, number, percent
         (money(1_234_567.4, "EUR"), "1,234,567 EUR"),
         (money(0.2, "EUR"), "under 1 EUR"),
         (money(-0.0), "0"),
+        (money(-1234.6, "EUR"), "\N{MINUS SIGN}1,235 EUR"),
+        (money(-0.2), "0"),
         (money(float("nan"), "EUR"), "–"),
         (money(None), "–"),
         (percent(0.123), "12 %"),
