@@ -122,7 +122,8 @@ def expected_maximum(slope: ArrayLike, intercept: ArrayLike, alpha: float, beta:
     line at the mean of gamma. Source: Verbraken, Verbeke & Baesens (2013).
     """
     steep, high = _envelope(np.asarray(slope, float), np.asarray(intercept, float))
-    cuts = np.concatenate([[0.0], (high[:-1] - high[1:]) / np.diff(steep), [1.0]]).clip(0.0, 1.0)
+    with np.errstate(over="ignore"):  # all but parallel lines meet far outside of 0 to 1
+        cuts = np.concatenate([[0.0], (high[:-1] - high[1:]) / np.diff(steep), [1.0]]).clip(0.0, 1.0)
     chance = np.diff(betainc(alpha, beta, cuts))
     mean = np.diff(betainc(alpha + 1, beta, cuts)) * alpha / (alpha + beta)
     return float(high @ chance + steep @ mean)

@@ -25,7 +25,7 @@ from pipeline.params import Featurize, Params, Reasons, Train
 
 log = logging.getLogger("holdfast")
 ACCOUNTS, PERIODS = 6_000, 48  # of a simulated market
-SEEDS = (41, 42)  # of the benchmark: nothing was chosen on them
+SEEDS = (51, 52)  # of the benchmark: nothing was chosen on them
 TUNING_SEEDS = (101, 102)
 EXIT_COLUMNS = ("account_id", "recorded_on", "reason", "audited")
 
