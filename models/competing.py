@@ -102,7 +102,8 @@ class _Market:
                 cause.boost((risk - label) * part, np.maximum(risk * (1 - risk) * part, LEAST_CURVATURE))
                 hazards[reason] = START * np.exp(cause.score)
                 total = 1 + np.sum(list(hazards.values()), axis=0)
-        return {reason: cause.booster for reason, cause in self.causes.items()}
+        # as it is read back: LightGBM writes a tree without a split in another way the second time
+        return {reason: lgb.Booster(model_str=cause.booster.model_to_string()) for reason, cause in self.causes.items()}
 
 
 class _Ensemble:

@@ -160,12 +160,14 @@ def test_evidence_that_was_hardly_ever_seen_keeps_the_hazard_of_the_start(market
 
 
 @pytest.mark.parametrize("rows", [80, 120])
-def test_evidence_of_few_accounts_does_no_harm(market, rows):
+def test_evidence_of_few_accounts_does_no_harm_and_is_read_back_the_same(market, tmp_path, rows):
     frame = market[0].assign(manager_absent=0.0)
     frame.loc[: rows - 1, "manager_absent"] = np.arange(rows) + 1.0
     model = fit(frame, NAMES, RECIPE, progress=False)
     assert model.untried == {}
     assert np.isfinite(model.hazards(frame).to_numpy()).all()
+    model.save(tmp_path / "model")
+    assert CauseModel.load(tmp_path / "model").content_hash == model.content_hash
 
 
 def test_hazards_are_the_mean_of_the_bags(market, model):
