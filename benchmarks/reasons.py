@@ -283,6 +283,12 @@ def pooled(markets: Sequence[Market], method: str = OURS) -> tuple[pd.DataFrame,
     return share, pd.concat([market.losses["reason"] for market in markets], ignore_index=True)
 
 
+def numbers(markets: Sequence[Market]) -> pd.Series[int]:
+    """The number of the market of each loss of `pooled`."""
+    lengths = [len(market.losses) for market in markets]
+    return pd.Series(np.repeat(np.arange(len(markets)), lengths), dtype="int64")
+
+
 def worst(cells: pd.DataFrame, metric: str, method: str = OURS) -> tuple[str, Measured]:
     """The scenario with the lowest metric, mean over seeds."""
     own = cells.xs(method, level=2)[metric]
