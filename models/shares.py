@@ -6,8 +6,9 @@ The weight of a reason with the hazard h is
 
 and that of what no table shows is a constant. A power below one draws in hazards that trees spread too far; the floor
 is what a reason has whose evidence is not in any table, for much that happens is never noted. Both were found on
-simulated markets (`holdfast reasons --benchmark` says how well the shares are calibrated on others). The offsets are
-zero until audited exits have taught them (`models/exits.py`).
+simulated markets (`holdfast reasons --benchmark` says how well the shares are calibrated on others), where every reason
+can be seen: then most of what no table shows, 1 in units of hazard, is documented all the same. The fewer reasons can be
+seen, the nearer to 1 the constant stays. The offsets are zero until audited exits have taught them (`models/exits.py`).
 """
 
 from __future__ import annotations
@@ -45,16 +46,17 @@ def weigh(hazards: pd.DataFrame, weights: Weights) -> tuple[FloatArray, Sequence
     codes = (*taxonomy().codes, UNEXPLAINED)
     least = weights.floor**weights.power
     result = np.full((len(hazards), len(codes)), np.nan)
-    unseen = 0.0
+    unseen = 0
     for place, code in enumerate(codes[:-1]):
         if code not in hazards.columns:
-            unseen += 0.0 if code == OWN_EVIDENCE_ONLY else least
+            unseen += 1
             continue
         result[:, place] = (weights.floor + hazards[code].to_numpy()) ** weights.power
         if code == OWN_EVIDENCE_ONLY:
             result[:, place] -= least
         result[:, place] *= np.exp(weights.offsets.get(code, 0.0))
-    result[:, -1] = (weights.unexplained + unseen) * np.exp(weights.offsets.get(UNEXPLAINED, 0.0))
+    rest = weights.unexplained + (1 - weights.unexplained) * unseen / len(taxonomy().codes)
+    result[:, -1] = rest * np.exp(weights.offsets.get(UNEXPLAINED, 0.0))
     return result, codes
 
 

@@ -30,10 +30,16 @@ def test_where_no_reason_can_be_seen_all_is_unexplained():
 
 
 def test_a_worked_example():
-    """(.001 + 2) ** .65 = 1.5697, floor .001 ** .65 = .01122; six other reasons with a floor cannot be seen."""
+    """(.001 + 2) ** .65 = 1.5697; seven of eight reasons cannot be seen: .11 + .89 * 7 / 8 = .88875."""
     share = shares(pd.DataFrame({"competitor": [2.0]}), SHIPPED)
-    weight, floor = 2.001**0.65, 0.001**0.65
-    assert share.loc[0, "share_competitor"] == pytest.approx(weight / (weight + 0.11 + 6 * floor))
+    assert share.loc[0, "share_competitor"] == pytest.approx(1.5697 / (1.5697 + 0.88875), abs=1e-4)
+
+
+def test_the_fewer_reasons_can_be_seen_the_more_is_unexplained():
+    hazards = pd.DataFrame({code: [0.3 * (code == "competitor")] for code in taxonomy().codes})
+    left = [shares(hazards.iloc[:, :count], SHIPPED)["share_unexplained"].iloc[0] for count in range(1, 9)]
+    assert left == sorted(left, reverse=True)
+    assert left[-1] < 0.3 < 0.6 < left[0]
 
 
 def test_a_natural_end_needs_its_own_evidence():
