@@ -30,6 +30,7 @@ THEMES = tuple(
     )
 )
 FEATURES: tuple[Feature, ...] = tuple(feature for theme in THEMES for feature in theme.features)
+DECLARED: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}
 
 
 @cache

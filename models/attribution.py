@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
 
-from features.catalog import FEATURES
+from features.catalog import DECLARED
 from models.risk import RiskModel
 from models.treeshap import GroupShap
 
@@ -28,8 +28,7 @@ def contributions(model: RiskModel, frame: pd.DataFrame) -> tuple[pd.DataFrame, 
 
 def grouped(values: pd.DataFrame) -> pd.DataFrame:
     """Sums by declared reason, `symptom` and `context`: (rows, groups), additive like the values."""
-    reason = {feature.name: feature.reason for feature in FEATURES}
-    return values.T.groupby([reason[name] for name in values.columns], sort=False).sum().T
+    return values.T.groupby([DECLARED[name].reason for name in values.columns], sort=False).sum().T
 
 
 def points(terms: pd.DataFrame, start: FloatArray | float) -> pd.DataFrame:

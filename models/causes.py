@@ -31,15 +31,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.catalog import FEATURES
-from features.declaration import Feature
+from features.catalog import DECLARED
 from features.errors import ConfigurationError
 from models.risk import MONOTONE
 from models.shares import Weights, shares
 from models.treeshap import GroupShap
 
 FloatArray = npt.NDArray[np.float64]
-DECLARED: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}
 META_FILE = "causes.json"
 START = 0.05  # hazard of each reason before anything is learned, in units of what no table shows
 

@@ -17,8 +17,9 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
+from features.catalog import DECLARED
 from features.periods import Duration
-from models.causes import DECLARED, START, CauseModel, CauseRecipe, FloatArray, filled
+from models.causes import START, CauseModel, CauseRecipe, FloatArray, filled
 from models.risk import MONOTONE
 
 NO_CAUSE = ("symptom", "context")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from features.catalog import FEATURES
+from features.catalog import DECLARED
 from features.declaration import Feature
 from features.peers import medians, tiers_of
 from models.naming import NAMED
@@ -27,7 +27,6 @@ from models.risk import MONOTONE
 from models.shares import UNEXPLAINED
 
 FloatArray = npt.NDArray[np.float64]
-DECLARED: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES}
 PAST = 6  # periods back to the account's own value before
 SENTENCES = 3  # of a reason, at most
 PROTECTIVE = 2  # sentences of what speaks against the loss, at most
@@ -81,7 +80,7 @@ def for_reasons(compared: Compared, contributions: pd.DataFrame, reasons: pd.Dat
             for row in np.flatnonzero((reasons[column] == code).to_numpy()).tolist():
                 chosen = _strongest(own, weight[row], SENTENCES, WORTH * weight[row].max())
                 rows += [speaker.row(row, name) | {"place": place, "number": n} for n, name in chosen]
-    return _table(rows, ["place", "number"])
+    return _table(rows)
 
 
 def against_loss(compared: Compared, contributions: pd.DataFrame) -> pd.DataFrame:
@@ -106,7 +105,7 @@ def against_loss(compared: Compared, contributions: pd.DataFrame) -> pd.DataFram
             if feature.reason not in told:
                 told.append(feature.reason)
                 rows.append(speaker.row(row, feature.name) | {"place": 0, "number": len(told)})
-    return _table(rows, ["place", "number"])
+    return _table(rows)
 
 
 def sentence(feature: Feature, values: Mapping[str, float], as_of: date) -> str:
@@ -218,7 +217,7 @@ class _Speaker:
         }
 
 
-def _table(rows: list[dict[str, Any]], order: list[str]) -> pd.DataFrame:
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table = table.astype({"place": "int64", "number": "int64", "value": float, "before": float, "peers": float})
-    return table.sort_values(["account_id", *order], ignore_index=True)
+    return table.sort_values(["account_id", "place", "number"], ignore_index=True)

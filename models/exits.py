@@ -15,7 +15,7 @@ less steady, and asking that it rise as well was measured to lose half of the ga
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
     (held-out folds), and the interval of the difference by resampling the audited exits. An audited exit for a reason
     of which nothing showed ("unshown") says nothing of how much evidence weighs, and is left out.
     """
-    values, codes = weigh(exits.hazards, Weights(weights.power, weights.floor, weights.unexplained, {}))
+    values, codes = weigh(exits.hazards, replace(weights, offsets={}))
     known = np.where(np.isnan(values), 0.0, values) + TINY
     place = {code: number for number, code in enumerate(codes)}
     said: Ints = np.array([place[code] for code in exits.reason], dtype=np.int64)

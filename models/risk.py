@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from features.catalog import FEATURES
+from features.catalog import DECLARED
 from features.errors import ConfigurationError, ContractError
 from models.splits import Split
 
@@ -175,8 +175,7 @@ def _train(frame: pd.DataFrame, features: Sequence[str], recipe: Recipe) -> lgb.
 def _directions(features: Sequence[str]) -> list[int]:
     """Evidence for a reason may only raise the risk in the direction in which it harms: goods that did *not* come
     back must not be read as a product that no longer fits. Symptoms and context are free."""
-    declared = {feature.name: feature for feature in FEATURES}
     return [
-        0 if declared[name].reason in ("symptom", "context") else MONOTONE[declared[name].direction]
+        0 if DECLARED[name].reason in ("symptom", "context") else MONOTONE[DECLARED[name].direction]
         for name in features
     ]

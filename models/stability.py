@@ -8,7 +8,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from models.causes import DECLARED, CauseModel, CauseRecipe
+from features.catalog import DECLARED
+from models.causes import CauseModel, CauseRecipe
 from models.competing import fit
 from models.shares import shares
 

@@ -92,7 +92,7 @@ def told(model: RiskModel, why: CauseModel, params: Params, scored: Scored, valu
 
 
 def why_now(layout: Layout, params: Params, model: RiskModel, scored: Scored, chosen: pd.DataFrame) -> pd.DataFrame:
-    """`since`, `kept`, `risk_then` and points of probability by what moved the risk since; empty where an account was not scored.
+    """`since`, `kept`, `risk_then` and points of probability by what moved the risk; empty where it was not scored then.
 
     Since the last scoring kept, or one period before by today's model where none is kept that its features allow.
     """
