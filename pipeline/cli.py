@@ -199,21 +199,24 @@ def reasons(
 ) -> None:
     """Say how far the reasons can be trusted; with an option, learn, check or measure."""
     from features.errors import ConfigurationError
-    from pipeline import reasons as stage
 
     if learn + placebo + benchmark + tune > 1:
         raise ConfigurationError("Give one of --learn, --placebo, --benchmark and --tune.")
+    if benchmark or tune:
+        from benchmarks import reasons_page as page
+
+        layout, params = _setup("simulated")
+        typer.echo(
+            page.benchmark(layout.root, params, seed or [], scenario or [], jobs)
+            if benchmark
+            else page.tune(params, seed or [], jobs)
+        )
+        return
+    from pipeline import reasons as stage
+
     layout, params = _setup(source)
-    if learn:
-        typer.echo(stage.learn(layout, params))
-    elif placebo:
-        typer.echo(stage.placebo(layout, params))
-    elif benchmark:
-        typer.echo(stage.benchmark(layout, params, seed, scenario, jobs))
-    elif tune:
-        typer.echo(stage.tune(layout, params, seed, jobs))
-    else:
-        typer.echo(stage.summary(layout, params))
+    said = stage.learn if learn else stage.placebo if placebo else stage.summary
+    typer.echo(said(layout, params))
 
 
 @app.command()

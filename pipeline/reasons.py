@@ -12,10 +12,9 @@ from tqdm import tqdm
 
 from features.errors import ConfigurationError
 from features.matrix import KEYS
-from market.scenarios import SCENARIOS
 from models import competing, exits, stability
 from models.causes import CauseModel
-from models.naming import CURVE_FILE, least_share, write_curve
+from models.naming import least_share
 from models.risk import RiskModel
 from models.taxonomy import taxonomy
 from models.tracking import log_training
@@ -24,9 +23,6 @@ from pipeline.layout import Layout
 from pipeline.params import Featurize, Params, Reasons, Train
 
 log = logging.getLogger("holdfast")
-ACCOUNTS, PERIODS = 6_000, 48  # of a simulated market
-SEEDS = (51, 52)  # of the benchmark: nothing was chosen on them
-TUNING_SEEDS = (102,)
 EXIT_COLUMNS = ("account_id", "recorded_on", "reason", "audited")
 
 
@@ -133,37 +129,6 @@ def placebo(layout: Layout, params: Params) -> str:
         got = stability.placebo_share(rows, lost, features, why.recipe, code)
         lines.append(f"{names[code]['en']:40} {own[f'share_{code}']:>7.1%} {got:>8.1%}")
     return "\n".join(lines)
-
-
-def benchmark(layout: Layout, params: Params, seeds: list[int] | None, scenarios: list[str] | None, jobs: int) -> str:
-    """Measure on simulated markets, log it in MLflow, write `docs/reasons.md` if all scenarios were measured; the page."""
-    from benchmarks import reasons as measured
-    from benchmarks.reasons_page import page, picture, track
-
-    unknown = sorted(set(scenarios or ()) - set(SCENARIOS))
-    if unknown:
-        raise ConfigurationError(f"--scenario {unknown[0]!r} is not known. There are: {', '.join(SCENARIOS)}.")
-    given = seeds or list(SEEDS)
-    markets = measured.run(given, scenarios or list(SCENARIOS), ACCOUNTS, PERIODS, params, jobs)
-    command = "holdfast reasons --benchmark" + "".join(f" --seed {seed}" for seed in seeds or ())
-    text = page(markets, params, command)
-    files = []
-    if scenarios is None:
-        files = [layout.root / "docs" / "reasons.md", layout.root / "docs" / "reasons.png"]
-        write_text(text, files[0])
-        picture(markets, files[1])
-    track(markets, params, files)
-    return text
-
-
-def tune(layout: Layout, params: Params, seeds: list[int] | None, jobs: int) -> str:
-    """Measure how often a name is right by its share, on markets that the benchmark does not use; writes naming.json."""
-    from benchmarks import reasons as measured
-
-    given = seeds or list(TUNING_SEEDS)
-    markets = measured.run(given, list(SCENARIOS), ACCOUNTS, PERIODS, params, jobs, own_only=True)
-    write_curve(*measured.pooled(markets), measured.numbers(markets), given)
-    return f"Wrote {CURVE_FILE}: a reason is named from a share of {least_share(params.explain.precision):.2f} on."
 
 
 def summary(layout: Layout, params: Params) -> str:
