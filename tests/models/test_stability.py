@@ -1,5 +1,6 @@
 """Between bags the same reasons come first, and a placebo gets next to nothing."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -54,8 +55,6 @@ def test_bags_agree_on_clear_causes_and_one_bag_has_nothing_to_agree_with(rows):
     found = between_bags(model, lost)
     assert found["all"] < 0.1
     assert found["large"] < 0.02
-    from dataclasses import replace
-
     one = replace(model, recipe=replace(RECIPE, bags=1))
     assert np.isnan(between_bags(one, lost)["all"])
 
@@ -64,6 +63,6 @@ def test_a_placebo_gets_little_of_what_the_cause_gets(rows):
     lost = rows[rows["label"] == 1]
     own = fit(rows, NAMES, RECIPE, progress=False).shares(lost)["share_broken_promises"].mean()
     placebo = placebo_share(rows, lost, NAMES, RECIPE, "broken_promises")
-    assert own > 0.35
-    assert placebo < 0.08
+    assert own > 0.3
+    assert placebo < own / 10
     assert placebo == placebo_share(rows, lost, NAMES, RECIPE, "broken_promises")
