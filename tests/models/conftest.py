@@ -25,3 +25,13 @@ def matrix():
 def model(matrix):
     split = Split(DAYS[5], tuple(DAYS), tuple(DAYS[4:]), tuple(DAYS[:3]))
     return fit(lambda days: matrix[matrix["as_of"].isin(list(days))], split, NAMES, RECIPE, {"horizon": "3 months"})
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    """An empty registry in SQLite, its artifacts beside it."""
+    folder = tmp_path_factory.mktemp("registry")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        yield folder

@@ -59,6 +59,22 @@ def test_the_true_cause_of_a_loss_has_the_largest_hazard(market, model):
     assert (found == reason[lost]).mean() > 0.85
 
 
+def test_a_market_with_one_cause_names_it(market):
+    """The evidence for the other reasons is as it was, but nobody leaves for them."""
+    rng = np.random.default_rng(6)
+    frame = market[0].copy()
+    overdue = (frame["rebates_overdue"] > 0).to_numpy()
+    frame["label"] = (rng.random(len(frame)) < 0.03 + 0.4 * overdue).astype(float)
+    frame["recency"] = rng.gamma(2, 10, len(frame)) + 40 * frame["label"]
+    lost = frame[(frame["label"] == 1) & overdue]
+    share = fit(frame, NAMES, RECIPE, progress=False).shares(lost)
+    told = share.drop(columns="share_unexplained").idxmax(axis=1, skipna=True)
+    assert (told == "share_broken_promises").mean() > 0.97
+    assert (
+        share[["share_staff_turnover", "share_competitor"]].mean().max() < 0.1 * share["share_broken_promises"].mean()
+    )
+
+
 def test_without_evidence_of_harm_nothing_is_explained(model):
     healthy = pd.DataFrame({"rebates_overdue": [0.0], "manager_absent": [0.0], "wallet_share_3": [1.0]})
     assert model.hazards(healthy).to_numpy().max() < 0.2

@@ -1,9 +1,12 @@
 """Exits teach what they can, say by how much it helped, and refuse where it would not."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from features.periods import Duration
 from models.exits import Exits, hazards_at_loss, learn, read
 from models.shares import Weights, shares
 from models.taxonomy import taxonomy
@@ -130,10 +133,6 @@ def test_pairs_are_evidence_for_the_confusion_matrix():
 
 
 def test_hazards_are_those_of_the_last_cut_off_at_which_the_account_still_bought():
-    from datetime import date
-
-    from features.periods import Duration
-
     class Why:
         class recipe:
             lags = 1

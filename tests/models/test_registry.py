@@ -51,21 +51,17 @@ MODELS = {number: model(number) for number in (1, 2, 3)}
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory):
+def three(registry):
     """A registry with three versions; the third is challenger, none is champion."""
-    folder = tmp_path_factory.mktemp("registry")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-        tables = folder / "tables"
-        tables.mkdir()
-        (tables / "orders.parquet").write_bytes(b"orders")
-        for number, one in MODELS.items():
-            own = folder / str(number) / "model"
-            one.save(own)
-            WHY.save(own.with_name("causes"))
-            log_training("mine", one, WHY, own, own.with_name("causes"), rows(), {"seed": number}, tables, {})
-        yield mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    tables = registry / "tables"
+    tables.mkdir()
+    (tables / "orders.parquet").write_bytes(b"orders")
+    for number, one in MODELS.items():
+        own = registry / str(number) / "model"
+        one.save(own)
+        WHY.save(own.with_name("causes"))
+        log_training("mine", one, WHY, own, own.with_name("causes"), rows(), {"seed": number}, tables, {})
+    return mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
 
 
 @pytest.fixture
@@ -165,11 +161,11 @@ def test_an_evaluation_killed_before_the_end_can_be_given_again(client, monkeypa
     evaluated(1, PASSED)
 
     def killed(*arguments):
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("killed")
 
     with monkeypatch.context() as patch:
         patch.setattr("models.registry._crown", killed)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="killed"):
             evaluated(2, PASSED)
     assert champion(client) == "1"
     evaluated(2, PASSED)

@@ -113,16 +113,6 @@ def test_the_version_of_the_code_is_its_commit_and_whether_files_differ(tmp_path
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    """An empty registry in SQLite, its artifacts beside it."""
-    folder = tmp_path_factory.mktemp("registry")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
-        yield folder
-
-
-@pytest.fixture(scope="module")
 def client(registry):
     return mlflow.MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
 
