@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import ibis
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from ibis.expr import operations as ops
+from ibis.util import gen_name
 
 from features.declaration import (
     Additive,
@@ -138,17 +139,16 @@ class Fold:
         self._reading = Lock()
         self._facts = facts = list(facts)
         self._cutoffs = cutoffs
-        self._prefix = f"fold_{id(self)}_"
+        self._prefix = gen_name("fold") + "_"
+        self._created: list[str] = []
         self._tables = tables
         self.grid = cutoffs.grid(self._first_day())
         if int(np.diff(self.grid.edges).max()) > BITS:
             raise ConfigurationError(
                 f"featurize.period {cutoffs.period} is longer than {BITS} days. Use 2 months or less."
             )
-        self._connection.create_table(f"{self._prefix}calendar", self._calendar_table(), temp=True)
-        self._connection.create_table(f"{self._prefix}cutoffs", self._cutoff_rows(), temp=True)
-        self._calendar = connection.table(f"{self._prefix}calendar")
-        self._cutoff_table = connection.table(f"{self._prefix}cutoffs")
+        self._calendar = self._put("calendar", self._calendar_table())
+        self._cutoff_table = self._put("cutoffs", self._cutoff_rows())
         self._known = Known(tables, self._cutoff_table, self._calendar, self.grid.year)
         self._folded: dict[tuple[str, str], tuple[Expression, list[Folded]]] = {}
         self._items: dict[str, tuple[Expression, Expression | None, list[ItemValue]]] = {}
@@ -166,6 +166,14 @@ class Fold:
         self.accounts: list[str] = self._query(self._codes.order_by("code"))["account_id"].to_pylist()
         self._first_days = {fact.table: self._first_known(fact.table) for fact in facts if isinstance(fact, Reach)}
         self._whole = self._groups_panel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Drop what the engine holds for this fold."""
+        for name in self._created:
+            self._connection.drop_table(name, force=True)
 
     def panel(self, low: int, high: int) -> Panel:
         """Facts of accounts low .. high - 1."""
@@ -223,9 +231,18 @@ class Fold:
 
     # -- building ------------------------------------------------------------------------------------------------
 
+    def _new(self, name: str) -> str:
+        """The name of a temporary table of this fold's own, to be dropped with it."""
+        self._created.append(self._prefix + name)
+        return self._created[-1]
+
+    def _put(self, name: str, rows: pa.Table) -> Expression:
+        """Hand the rows to the engine."""
+        return self._connection.create_table(self._new(name), rows, temp=True)
+
     def _store(self, name: str, what: Expression) -> Expression:
         """Have the engine keep the table `what`; it is there once all work is done."""
-        name = self._prefix + name
+        name = self._new(name)
         sql = f'CREATE TEMP TABLE "{name}" AS {self._connection.compile(what)}'
         self._working.append(self._worker.submit(self._connection.raw_sql, sql))
         return ibis.table(what.schema(), name=name)
@@ -243,7 +260,7 @@ class Fold:
                 firsts.append(first if type(first) is date else first.date())
         if not firsts:
             raise ConfigurationError("orders has no rows. Check the extract, then run `holdfast ingest` again.")
-        return min(*firsts, self._cutoffs.as_of[0]) if firsts else self._cutoffs.as_of[0]
+        return min(*firsts, self._cutoffs.as_of[0])
 
     def _calendar_table(self) -> pa.Table:
         edges = self.grid.edges

@@ -73,21 +73,28 @@ def build(
     facts = {fact.name: fact for feature in chosen for fact in facts_of(feature)}
     facts |= {fact.name: fact for fact in (ORDER_DAYS, AMOUNT)}  # for eligibility, and for the tiers of peers
     for group in grids(list(cutoffs), plan.period):
-        fold = Fold(connection, tables, facts.values(), Cutoffs(group, plan.period, plan.label))
-        labels = fold.late_label_days()
-        starts = range(0, len(fold.accounts), plan.block)
+        with Fold(connection, tables, facts.values(), Cutoffs(group, plan.period, plan.label)) as fold:
+            yield from _parts(fold, group, plan, known_until, chosen, progress)
 
-        def part(start: int, fold: Fold = fold, labels: Any = labels, group: list[date] = group) -> pa.Table:
-            return _block(
-                fold, start, min(start + plan.block, len(fold.accounts)), group, plan, known_until, chosen, labels
-            )
 
-        with (
-            ThreadPoolExecutor(THREADS) as pool,
-            tqdm(total=len(starts), desc="blocks", disable=None if progress else True) as bar,
-        ):
-            parts = _counted(_ahead(pool, part, starts), bar)
-            yield from _against_peers(parts, chosen) if peered(chosen) else parts
+def _parts(
+    fold: Fold, group: list[date], plan: Plan, known_until: date, features: tuple[Feature, ...], progress: bool
+) -> Iterator[pa.Table]:
+    """The parts of cut-offs that share their edges."""
+    labels = fold.late_label_days()
+    starts = range(0, len(fold.accounts), plan.block)
+
+    def part(start: int) -> pa.Table:
+        return _block(
+            fold, start, min(start + plan.block, len(fold.accounts)), group, plan, known_until, features, labels
+        )
+
+    with (
+        ThreadPoolExecutor(THREADS) as pool,
+        tqdm(total=len(starts), desc="blocks", disable=None if progress else True) as bar,
+    ):
+        parts = _counted(_ahead(pool, part, starts), bar)
+        yield from _against_peers(parts, features) if peered(features) else parts
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -76,6 +76,22 @@ def test_blocks_do_not_change_the_matrix(folder, block):
     pd.testing.assert_frame_equal(frame_of(parts_of(folder, block)), whole, check_exact=True)
 
 
+def held(connection) -> list[tuple[str]]:
+    return sorted(connection.raw_sql("SELECT table_name FROM duckdb_tables()").fetchall())
+
+
+def test_nothing_stays_in_the_engine_and_a_second_matrix_is_the_same(folder):
+    connection = connect("1GB")
+    tables = open_tables(connection, folder)
+    before = held(connection)
+    plan = Plan(MONTH, LABEL)
+    first, second = (frame_of(list(build(connection, tables, CUTOFFS, plan, UNTIL, FEW, progress=False))) for _ in "ab")
+    pd.testing.assert_frame_equal(first, second)
+    assert held(connection) == before
+    next(build(connection, tables, CUTOFFS, plan, UNTIL, FEW, progress=False)).validate()  # given up after one part
+    assert held(connection) == before
+
+
 def test_nobody_is_eligible_before_the_first_order(folder):
     (part,) = parts_of(folder, 1000, cutoffs=[date(2020, 1, 15)])
     assert part.num_rows == 0
