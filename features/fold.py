@@ -40,7 +40,7 @@ from features.errors import ConfigurationError
 from features.known import Known, known_at
 from features.periods import Duration, Label, edge_index, periods_in_year
 from features.tables import SQL_TYPES, TABLES
-from features.windows import BITS, COMPANY, NO_LATE, SCALE, Cells, Grid, Ints, Items, Late, Panel, unpack_bits
+from features.windows import BITS, COMPANY, NEVER, NO_LATE, SCALE, Cells, Grid, Ints, Items, Late, Panel, unpack_bits
 
 EPOCH = date(1970, 1, 1)
 # Whole numbers of 1/SCALE up to here survive the way through float64: beyond, value and product may round to a neighbour.
@@ -103,21 +103,52 @@ def _ibis_type(sql: str) -> str:
 
 @dataclass(frozen=True)
 class Cutoffs:
-    """Cut-offs that share their edges, with the label they are for."""
+    """Cut-offs that share their edges, with the label they are for and the `steps` periods after them looked at each."""
 
     as_of: Sequence[date]
     period: Duration
     label: Label
+    steps: int = 0
+
+    def ends(self) -> list[list[date]]:
+        """For each horizon, the label's first and then 1 .. `steps` periods, the first day after it of every cut-off."""
+        steps = [[self.period.after(day, step) for day in self.as_of] for step in range(1, self.steps + 1)]
+        return [[self.label.end(day) for day in self.as_of], *steps]
+
+    def matures(self) -> list[list[date]]:
+        """As `ends`, the first day on which it is known who ordered in the horizon."""
+        return [[self.label.booking_lag.after(day) for day in ends] for ends in self.ends()]
 
     def grid(self, first: date) -> Grid:
         """Edges from the period that holds `first` to the one that holds the last day a label looks at."""
         anchor = self.as_of[0]
-        last = max(max(self.label.end(day), day) for day in self.as_of)
+        last = max(*self.as_of, *(day for ends in self.ends() for day in ends))
         start = min(edge_index(first, self.period, anchor), 0)
         stop = edge_index(last, self.period, anchor) + 1
         edges = [self.period.after(anchor, step) for step in range(start, stop + 1)]
         at = [edge_index(day, self.period, anchor) - start for day in self.as_of]
         return Grid(np.array([day_number(day) for day in edges]), np.array(at), periods_in_year(self.period))
+
+
+@dataclass(frozen=True)
+class LateOrders:
+    """Next orders at or after the cut-offs of accounts that had any order booked on a later day than its own.
+
+    `accounts`: positions of these accounts, ascending. `position`, `cutoff`: (rows,), one for each of them and cut-off
+    with a next order. `day`: (horizons, rows) its day number among the orders booked before the horizon's label
+    matures, NEVER where there is none; horizons as in `Cutoffs.ends`.
+    """
+
+    accounts: Ints
+    position: Ints
+    cutoff: Ints
+    day: Ints
+
+    @classmethod
+    def none(cls, horizons: int) -> LateOrders:
+        """No order was booked late."""
+        rows = np.zeros(0, dtype=np.int64)
+        return cls(rows, rows, rows, np.zeros((horizons, 0), dtype=np.int64))
 
 
 def day_number(day: date) -> int:
@@ -130,6 +161,7 @@ class Fold:
 
     Attributes
     ----------
+    cutoffs : the cut-offs, as given
     grid : the edges of the periods and the cut-offs among them
     accounts : ids of all accounts that ever ordered, sorted; a block is a range of positions in it
     """
@@ -138,7 +170,7 @@ class Fold:
         self._connection = connection
         self._reading = Lock()
         self._facts = facts = list(facts)
-        self._cutoffs = cutoffs
+        self.cutoffs = cutoffs
         self._prefix = gen_name("fold") + "_"
         self._created: list[str] = []
         self._tables = tables
@@ -202,32 +234,30 @@ class Fold:
                 found[rows["code"], rows["cutoff"]] = rows["value"]
         return panel
 
-    def late_label_days(self) -> tuple[Ints, Ints, Ints, Ints]:
+    def late_orders(self) -> LateOrders:
         """Next order days of accounts with orders booked on a later day, which the panels cannot tell for labels.
 
-        A label may use what was booked until it matures, and nothing later. Returns the positions of these accounts
-        and, as three equally long arrays, position, cut-off and day of their next order at or after the cut-off.
+        A label may use what was booked until it matures, and nothing later; so may the label of each step.
         """
-        none = np.zeros(0, dtype=np.int64)
-        orders = self._tables["orders"]
+        orders, horizons = self._tables["orders"], range(len(self.cutoffs.ends()))
         if "recorded_at" not in orders.columns:
-            return none, none, none, none
+            return LateOrders.none(len(horizons))
         rows = orders.filter(~orders.is_return)
         rows = rows.select("account_id", day_=rows.ordered_at.cast("date"), known_=known_at(rows, TABLES["orders"]))
         late = rows.filter(rows.known_ > rows.day_).select("account_id").distinct().join(self._codes, "account_id")
-        following = (
-            rows.join(late, "account_id")
-            .join(
-                self._cutoff_table,
-                [ibis._.day_ >= self._cutoff_table.as_of, ibis._.known_ < self._cutoff_table.matures],
-            )
-            .group_by(["code", "cutoff"])
-            .agg(day=ibis._.day_.min())
+        cutoffs = self._cutoff_table
+        latest = ibis.greatest(*[cutoffs[f"matures_{number}"] for number in horizons])
+        rows = rows.join(late, "account_id").join(cutoffs, [ibis._.day_ >= cutoffs.as_of, ibis._.known_ < latest])
+        days = {f"day_{number}": rows.day_.min(where=rows.known_ < rows[f"matures_{number}"]) for number in horizons}
+        found = self._query(rows.group_by(["code", "cutoff"]).agg(**days))
+        # NaT, where nothing was booked in time, is the least of all numbers
+        numbers = [found[name].to_numpy().astype("datetime64[D]").astype(np.int64) for name in days]
+        return LateOrders(
+            np.sort(self._query(late.select("code"))["code"].to_numpy()),
+            found["code"].to_numpy(),
+            found["cutoff"].to_numpy().astype(np.int64),
+            np.array([np.where(day < 0, NEVER, day) for day in numbers]),
         )
-        following = self._query(following)
-        days = following["day"].to_numpy().astype("datetime64[D]").astype(np.int64)
-        affected = np.sort(self._query(late.select("code"))["code"].to_numpy())
-        return affected, following["code"].to_numpy(), following["cutoff"].to_numpy().astype(np.int64), days
 
     # -- building ------------------------------------------------------------------------------------------------
 
@@ -260,7 +290,7 @@ class Fold:
                 firsts.append(first if type(first) is date else first.date())
         if not firsts:
             raise ConfigurationError("orders has no rows. Check the extract, then run `holdfast ingest` again.")
-        return min(*firsts, self._cutoffs.as_of[0])
+        return min(*firsts, self.cutoffs.as_of[0])
 
     def _calendar_table(self) -> pa.Table:
         edges = self.grid.edges
@@ -281,15 +311,18 @@ class Fold:
         )
 
     def _cutoff_rows(self) -> pa.Table:
-        as_of = list(self._cutoffs.as_of)
-        horizon = self._cutoffs.label.horizon
+        as_of = list(self.cutoffs.as_of)
+        horizon = self.cutoffs.label.horizon
         return pa.table(
             {
                 "cutoff": pa.array(range(len(as_of)), pa.int32()),
                 "edge": pa.array(self.grid.at.astype(np.int32)),
                 "as_of": pa.array(as_of, pa.date32()),
                 "silent_from": pa.array([horizon.before(day) for day in as_of], pa.date32()),
-                "matures": pa.array([self._cutoffs.label.matures(day) for day in as_of], pa.date32()),
+                **{
+                    f"matures_{number}": pa.array(days, pa.date32())
+                    for number, days in enumerate(self.cutoffs.matures())
+                },
             }
         )
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from features.catalog import available, facts_of
 from features.declaration import Array, Expression, Feature
-from features.fold import Cutoffs, Fold, day_number
+from features.fold import Cutoffs, Fold, LateOrders, day_number
 from features.orders import AMOUNT, ORDER_DAYS
 from features.peers import against, medians, peered
 from features.periods import Duration, Label, grids
@@ -28,18 +28,26 @@ from features.windows import View
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 YEAR_AMOUNT = "_year_amount"  # travels with the parts until peers are known
-KEYS = ("account_id", "as_of", "label", "lapsed")
+MOST_STEPS = 12
+SILENT = tuple(f"silent_{step}" for step in range(1, MOST_STEPS + 1))
+KEYS = ("account_id", "as_of", "label", "lapsed", *SILENT)  # what a matrix may hold that is no feature
 HELD = 1 << 30  # bytes of parts that wait for their peers in memory
 THREADS = 2  # NumPy lets go of the interpreter's lock; more blocks at a time would only need more memory
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a matrix is built: period, label and the features, by name where a model asks for its own."""
+    """How a matrix is built.
+
+    `block`: accounts whose windows are slid at a time. `steps`: so many columns `silent_<k>`, at most MOST_STEPS.
+    `last_label`: cut-offs after it get no label, though it may have matured; their `silent_<k>` are as ever.
+    """
 
     period: Duration
     label: Label
     block: int = 4_000
+    steps: int = 6
+    last_label: date | None = None
 
 
 def features_of(tables: Mapping[str, Expression]) -> tuple[Feature, ...]:
@@ -47,11 +55,12 @@ def features_of(tables: Mapping[str, Expression]) -> tuple[Feature, ...]:
     return available({name: set(table.columns) for name, table in tables.items()})
 
 
-def schema_of(features: Sequence[Feature]) -> pa.Schema:
-    """Columns of the matrix: keys, label (1 lost, 0 kept, null not yet known), lapsed, then the features."""
+def schema_of(features: Sequence[Feature], steps: int = Plan.steps) -> pa.Schema:
+    """Columns of the matrix: keys, label (1 lost, 0 kept, null not yet known), lapsed, silent_1 .. silent_<steps> (1 no
+    order in so many periods from the cut-off on, 0 an order, null not yet known), then the features."""
     return pa.schema(
         [("account_id", pa.string()), ("as_of", pa.date32()), ("label", pa.float64()), ("lapsed", pa.bool_())]
-        + [(feature.name, pa.float64()) for feature in features]
+        + [(name, pa.float64()) for name in (*SILENT[:steps], *(feature.name for feature in features))]
     )
 
 
@@ -66,14 +75,14 @@ def build(
 ) -> Iterator[pa.Table]:
     """Yield the matrix in parts, each of one block of accounts, rows ordered by as_of and account.
 
-    `known_until`: first day after the data; a label that matures later is null. Features default to all that the
+    `known_until`: first day after the data; a label that matures later is null, and so is a `silent_<k>`. Features default to all that the
     tables can show. A progress bar is shown on a terminal.
     """
     chosen = features_of(tables) if features is None else tuple(features)
     facts = {fact.name: fact for feature in chosen for fact in facts_of(feature)}
     facts |= {fact.name: fact for fact in (ORDER_DAYS, AMOUNT)}  # for eligibility, and for the tiers of peers
     for group in grids(list(cutoffs), plan.period):
-        with Fold(connection, tables, facts.values(), Cutoffs(group, plan.period, plan.label)) as fold:
+        with Fold(connection, tables, facts.values(), Cutoffs(group, plan.period, plan.label, plan.steps)) as fold:
             yield from _parts(fold, group, plan, known_until, chosen, progress)
 
 
@@ -81,12 +90,12 @@ def _parts(
     fold: Fold, group: list[date], plan: Plan, known_until: date, features: tuple[Feature, ...], progress: bool
 ) -> Iterator[pa.Table]:
     """The parts of cut-offs that share their edges."""
-    labels = fold.late_label_days()
+    late = fold.late_orders()
     starts = range(0, len(fold.accounts), plan.block)
 
     def part(start: int) -> pa.Table:
         return _block(
-            fold, start, min(start + plan.block, len(fold.accounts)), group, plan, known_until, features, labels
+            fold, start, min(start + plan.block, len(fold.accounts)), group, plan, known_until, features, late
         )
 
     with (
@@ -202,25 +211,18 @@ def _block(
     plan: Plan,
     known_until: date,
     features: Sequence[Feature],
-    label_days: tuple[Any, Any, Any, Any],
+    late: LateOrders,
 ) -> pa.Table:
     panel = fold.panel(low, high)
     view = View(panel, fold.grid)
     recency, order_days = view.since_last(ORDER_DAYS), view.days(ORDER_DAYS)
-    following = view.until_next(ORDER_DAYS)
-    affected, position, cutoff, day = label_days
-    inside = affected[(affected >= low) & (affected < high)]
-    following[inside - low] = np.inf
-    mine = (position >= low) & (position < high)
-    following[position[mine] - low, cutoff[mine]] = day[mine] - view.day[cutoff[mine]]
-
-    horizon = np.array([day_number(plan.label.end(as_of)) for as_of in group]) - view.day
+    label, *steps = _no_order(view, fold.cutoffs, late, low, high, known_until)
+    if plan.last_label is not None:
+        label[:, np.array([as_of > plan.last_label for as_of in group])] = np.nan
     silent = view.day - np.array([day_number(plan.label.horizon.before(as_of)) for as_of in group])
     window = view.day - np.array([day_number(plan.label.eligible.before(as_of)) for as_of in group])
-    mature = np.array([plan.label.matures(as_of) <= known_until for as_of in group])
     # NaN recency (never ordered) compares false: not eligible
     eligible = (recency <= window) & (order_days >= plan.label.min_orders)
-    label = np.where(mature, (following >= horizon).astype(np.float64), np.nan)
 
     cutoff_of, account_of = np.nonzero(eligible.T)  # rows ordered by cut-off, then account
     cell = account_of * view.shape[1] + cutoff_of
@@ -231,16 +233,32 @@ def _block(
 
     ids = pa.array(fold.accounts[low:high]).take(pa.array(account_of))
     dates = pa.array(group, pa.date32()).take(pa.array(cutoff_of))
-    label_values = column(label)
-    arrays: list[pa.Array] = [
-        ids,
-        dates,
-        pa.array(label_values, mask=np.isnan(label_values)),
-        pa.array((recency > silent)[account_of, cutoff_of]),
-    ]
+
+    def known(values: Array) -> pa.Array:
+        chosen = column(values)
+        return pa.array(chosen, mask=np.isnan(chosen))
+
+    arrays: list[pa.Array] = [ids, dates, known(label), pa.array((recency > silent)[account_of, cutoff_of])]
+    arrays += [known(step) for step in steps]
     arrays += [pa.array(column(feature.formula(view))) for feature in features]
-    schema = schema_of(features)
+    schema = schema_of(features, plan.steps)
     if peered(features):
         arrays.append(pa.array(column(view.total(AMOUNT, 12))))
         schema = schema.append(pa.field(YEAR_AMOUNT, pa.float64()))
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _no_order(
+    view: View, cutoffs: Cutoffs, late: LateOrders, low: int, high: int, known_until: date
+) -> Iterator[Array]:
+    """For each horizon (accounts, cut-offs): 1 no order in it, 0 an order, NaN not known at `known_until`."""
+    following = view.until_next(ORDER_DAYS)
+    inside = late.accounts[(late.accounts >= low) & (late.accounts < high)] - low
+    mine = (late.position >= low) & (late.position < high)
+    row, column = late.position[mine] - low, late.cutoff[mine]
+    for days, ends, matures in zip(late.day, cutoffs.ends(), cutoffs.matures(), strict=True):
+        following[inside] = np.inf
+        following[row, column] = days[mine] - view.day[column]
+        horizon = np.array([day_number(end) for end in ends]) - view.day
+        mature = np.array([day <= known_until for day in matures])
+        yield np.where(mature, (following >= horizon).astype(np.float64), np.nan)

@@ -63,13 +63,14 @@ def compare(
             recipe, assumed = recipe_of(champion, train)
             said["why"] += f"; it was told nothing of {', '.join(assumed)}" if assumed else ""
             own = list(champion.risk.features)
+            keys = [name for name in matrix.columns if name in KEYS]
             same = recipe == train and own == [name for name in matrix.columns if name not in KEYS]
             if same:
                 said["why"] += "; the recipes are the same"
             others = [
                 predictions.loc[predictions["as_of"] == day, "risk"].to_numpy()
                 if same
-                else fit_at(matrix[[*KEYS, *own]], day, featurize, recipe).predict(frame)
+                else fit_at(matrix[[*keys, *own]], day, featurize, recipe).predict(frame)
                 for day, frame in zip(fair, rows, strict=True)
             ]
     except HoldfastError as error:

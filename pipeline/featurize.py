@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,26 +27,41 @@ def run(layout: Layout, params: Featurize) -> None:
         connection = connect(params.memory, Path(spill))
         tables = open_tables(connection, layout.tables)
         until = known_until(tables)
-        cutoffs = cutoffs_of(params, tables, until)
-        rows = write(build(connection, tables, cutoffs, plan_of(params), until), layout.matrix)
+        labelled = cutoffs_of(params, tables, until)
+        cutoffs = labelled + recent_cutoffs(params, labelled[-1], until)
+        plan = replace(plan_of(params), last_label=labelled[-1])
+        rows = write(build(connection, tables, cutoffs, plan, until), layout.matrix)
         connection.disconnect()
     log.info(
-        "featurize %s: %s rows at %s cut-offs from %s to %s; %.1f s; wrote %s",
+        "featurize %s: %s rows at %s cut-offs from %s to %s, labels up to %s; %.1f s; wrote %s",
         layout.source,
         f"{rows:,}",
         len(cutoffs),
         cutoffs[0],
         cutoffs[-1],
+        labelled[-1],
         perf_counter() - started,
         layout.matrix,
     )
 
 
 def cutoffs_of(params: Featurize, tables: dict[str, Any], until: date) -> list[date]:
-    """Cut-offs between the first with `history` behind it and the last whose label has matured, unless given."""
+    """Cut-offs with a label: between the first with `history` behind it and the last whose label has matured, unless given."""
     last = params.last_cutoff or label_of(params).last_matured(until)
     first = params.first_cutoff
     if first is None:
         first_order: date = tables["orders"].ordered_at.min().to_pyarrow().as_py().date()
         first = params.history.after(first_order)
     return rolling_cutoffs(first, last, params.period)
+
+
+def recent_cutoffs(params: Featurize, last: date, until: date) -> list[date]:
+    """Cut-offs after `last`, by whole periods, while the first period after them is known at `until`.
+
+    With a horizon of three months, data up to 2024-06-14 and `last` 2024-03-15, these are 2024-04-15 and 2024-05-15: of
+    the latter it is known who ordered in [2024-05-15, 2024-06-15).
+    """
+    recent: list[date] = []
+    while params.booking_lag.after(params.period.after(last, len(recent) + 2)) <= until:
+        recent.append(params.period.after(last, len(recent) + 1))
+    return recent

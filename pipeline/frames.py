@@ -24,7 +24,7 @@ from pipeline.params import Featurize
 
 def plan_of(params: Featurize) -> Plan:
     """How the matrix is built, from `params.yaml`."""
-    return Plan(params.period, label_of(params), params.block)
+    return Plan(params.period, label_of(params), params.block, params.steps)
 
 
 def label_of(params: Featurize) -> Label:
@@ -44,14 +44,14 @@ def meta_of(plan: Plan) -> dict[str, Any]:
 
 
 def plan_from(meta: dict[str, Any], block: int) -> Plan:
-    """The plan that a model was trained with."""
+    """The plan that a model was trained with, for scoring: without what happened after the cut-off."""
     label = Label(
         Duration.parse(meta["horizon"]),
         Duration.parse(meta["eligible"]),
         int(meta["min_orders"]),
         Duration.parse(meta["booking_lag"]),
     )
-    return Plan(Duration.parse(meta["period"]), label, block)
+    return Plan(Duration.parse(meta["period"]), label, block, steps=0)
 
 
 def known_until(tables: dict[str, Any]) -> date:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from features.errors import ConfigurationError
+from features.matrix import MOST_STEPS
 from features.periods import Duration
 from market.scenarios import SCENARIOS
 
@@ -74,6 +75,7 @@ class Featurize(Section):
     eligible: SomeTime
     min_orders: int = Field(ge=1)
     booking_lag: DurationField
+    steps: int = Field(ge=1, le=MOST_STEPS)
     first_cutoff: date | None
     last_cutoff: date | None
     history: DurationField

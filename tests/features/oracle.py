@@ -19,7 +19,7 @@ from features.catalog import FEATURES, facts_of
 from features.declaration import Additive, AsOf, Days, Distinct, Fact, ItemValue, Latest, Shared
 from features.periods import Duration, Label, periods_in_year
 from features.windows import Grid, Panel, View
-from tests.features.worlds import World, arrow, day_of, known
+from tests.features.worlds import World, arrow, day_of, known, known_day
 
 Twin = Callable[["Known"], Mapping[Any, float]]
 TWINS: dict[str, Twin] = {}
@@ -98,6 +98,20 @@ class Known:
                     if answer[f"{fact.name} where"] and (day := day_of(row[fact.at])) is not None and day < self.as_of
                 ]
         return result
+
+
+def no_order(tables: World, account: str, as_of: date, end: date, matures: date, until: date) -> float | None:
+    """1 where the account has no order in [as_of, end) that was booked before `matures`, 0 where it has; None where
+    `matures` is after `until`."""
+    if matures > until:
+        return None
+    for row in tables["orders"]:
+        day = day_of(row["ordered_at"])
+        assert day is not None
+        own = row["account_id"] == account and not row["is_return"]
+        if own and as_of <= day < end and known_day("orders", row) < matures:
+            return 0.0
+    return 1.0
 
 
 class OracleView(View):

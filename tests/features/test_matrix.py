@@ -17,7 +17,7 @@ import pytest
 from features import matrix
 from features.catalog import FEATURES
 from features.fold import connect, open_tables
-from features.matrix import KEYS, Plan, build, features_of, schema_of
+from features.matrix import KEYS, MOST_STEPS, Plan, build, features_of, schema_of
 from features.peers import peered
 from tests.features.worlds import LABEL, MONTH, world, write
 
@@ -46,10 +46,11 @@ def frame_of(parts: list[pa.Table]) -> pd.DataFrame:
 
 
 def test_keys_come_first_then_the_features_as_numbers():
-    schema = schema_of(FEATURES[:2])
-    assert schema.names == [*KEYS, FEATURES[0].name, FEATURES[1].name]
-    assert schema.types == [pa.string(), pa.date32(), pa.float64(), pa.bool_(), pa.float64(), pa.float64()]
-    assert schema_of([]).names == list(KEYS)
+    schema = schema_of(FEATURES[:2], 1)
+    assert schema.names == ["account_id", "as_of", "label", "lapsed", "silent_1", FEATURES[0].name, FEATURES[1].name]
+    assert schema.types == [pa.string(), pa.date32(), pa.float64(), pa.bool_(), *[pa.float64()] * 3]
+    assert schema_of([], 3).names == ["account_id", "as_of", "label", "lapsed", "silent_1", "silent_2", "silent_3"]
+    assert set(schema_of([], MOST_STEPS).names) <= set(KEYS)
 
 
 def test_parts_have_the_schema_and_are_ordered_by_cutoff_and_account(folder):
@@ -171,7 +172,7 @@ def test_what_fails_ahead_is_raised_in_its_turn():
 
 def part(number: int) -> pa.Table:
     values = [[f"A{number}", f"B{number}"], [date(2024, 3, 15)] * 2, [None, 1.0], [False, True]]
-    return pa.table(dict(zip(KEYS, values, strict=True)), schema=schema_of([]))
+    return pa.table(dict(zip(KEYS[:4], values, strict=True)), schema=schema_of([], 0))
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -250,11 +250,13 @@ def matrix(
     until: date = date(2024, 9, 1),
     label: Label = LABEL,
     period: Duration = MONTH,
+    last_label: date | None = None,
 ) -> pd.DataFrame:
     """The matrix of the tables, ordered by as_of and account; blocks of two accounts, so that edges of blocks count."""
     write(folder, tables)
     connection = connect("1GB")
-    parts = list(build(connection, open_tables(connection, folder), cutoffs, Plan(period, label, block=2), until))
+    plan = Plan(period, label, block=2, last_label=last_label)
+    parts = list(build(connection, open_tables(connection, folder), cutoffs, plan, until))
     connection.disconnect()
     frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
     return frame.sort_values(["as_of", "account_id"], ignore_index=True)

@@ -29,7 +29,7 @@ from pipeline.params import load
 from tests.features.worlds import write
 
 ROOT = Path(__file__).resolve().parents[2]
-PLAN = Plan(Duration(1, "month"), Label(Duration(3, "month"), Duration(12, "month"), 2, Duration(5, "day")), 7)
+PLAN = Plan(Duration(1, "month"), Label(Duration(3, "month"), Duration(12, "month"), 2, Duration(5, "day")), 7, 0)
 FRAME = pd.DataFrame({"account_id": ["A", "Ačme, Ltd"], "risk": [0.25, None], "as_of": [date(2024, 3, 15)] * 2})
 
 
@@ -150,7 +150,7 @@ def test_a_plan_in_words_is_the_same_plan_again():
 def test_the_plan_is_that_of_the_parameters():
     params = load(ROOT, "simulated").featurize
     plan = plan_of(params)
-    assert (plan.period, plan.block) == (params.period, params.block)
+    assert (plan.period, plan.block, plan.steps) == (params.period, params.block, params.steps)
     assert plan.label == Label(params.horizon, params.eligible, params.min_orders, params.booking_lag)
 
 
