@@ -21,12 +21,11 @@ from tqdm import tqdm
 from benchmarks.markets import simulated
 from features.catalog import FEATURES
 from market.scenarios import SCENARIOS
+from models.horizons import HORIZON, training_rows
 from models.metrics import evaluate
 from models.risk import Recipe, fit
-from models.splits import split
-from pipeline.frames import label_of, meta_of, plan_of
 from pipeline.params import Params, load
-from pipeline.train import rows_of
+from pipeline.train import horizons_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -68,10 +67,11 @@ def measure(
 ) -> Mapping[str, Any]:
     """Metrics of `risk`, `symptoms`, `attention` and `oracle` at the last three matured cut-offs of one market."""
     market = simulated(replace(SCENARIOS[scenario], closing_rows=closing_rows), accounts, periods, seed, params)
-    matrix, cutoffs, truth, label = market.matrix, market.cutoffs, market.truth, label_of(params.featurize)
+    matrix, cutoffs, truth = market.matrix, market.cutoffs, market.truth
+    horizons = horizons_of(params.featurize)
     own = {feature.name for feature in FEATURES if feature.reason in ("symptom", "context")}
     attention = [feature.name for feature in FEATURES if feature.theme in ("attention", "managers")]
-    recipe = Recipe(**params.train.model_dump(exclude={"cutoffs", "calibration_cutoffs"}))
+    recipe = Recipe(**params.train.model_dump(exclude={"cutoffs", "held_out"}))
     parts = []
     hazards = [name for name in truth.columns if name.startswith("hazard_")]
     months = truth[["account_id", "period", *hazards]].rename(columns={"period": "as_of"})
@@ -83,18 +83,15 @@ def measure(
     chosen["oracle"] = [*chosen["symptoms"], *hazards]
     for cutoff in tqdm(cutoffs[-3:], desc=scenario, disable=None, leave=False):
         test = matrix[(matrix["as_of"] == cutoff) & matrix["label"].notna()].reset_index(drop=True)
-        learned = split(cutoffs, cutoff, label, params.train.cutoffs, 0)
-        train = rows_of(matrix)(learned.train)
+        train = training_rows(matrix, cutoff, horizons, params.train.cutoffs)
         frame = test[["account_id", "as_of", "label", "lapsed"]].copy()
         for model, names in chosen.items():
             if model == "oracle":
-                data = lgb.Dataset(train[names].to_numpy(), train["label"].to_numpy())
+                data = lgb.Dataset(train[[*names, HORIZON]].to_numpy(), train["label"].to_numpy())
                 booster = lgb.train(recipe.parameters(), data, num_boost_round=recipe.rounds)
-                frame[model] = booster.predict(test[names].to_numpy())
+                frame[model] = booster.predict(test[names].assign(**{HORIZON: horizons.main}).to_numpy())
             else:
-                frame[model] = fit(rows_of(matrix), learned, names, recipe, meta_of(plan_of(params.featurize))).predict(
-                    test
-                )
+                frame[model] = fit(train, names, recipe, {"horizon_periods": horizons.main}).predict(test)
         parts.append(frame)
     return evaluate(pd.concat(parts, ignore_index=True), list(chosen), 200, 0.95, seed)
 

@@ -42,6 +42,11 @@ class Duration:
     def __str__(self) -> str:
         return f"{self.count} {self.unit}{'' if self.count == 1 else 's'}"
 
+    @property
+    def days(self) -> float:
+        """Its length in days on average; a month has 30.4375."""
+        return self.count * (365.25 / 12 if self.unit == "month" else 1.0)
+
     def after(self, day: date, times: int = 1) -> date:
         """`day` moved by `times` durations; a month that lacks the day ends on its last one (31 January + 1 = 29
         February 2024)."""

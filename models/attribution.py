@@ -1,5 +1,5 @@
-"""Why the model says so: exact SHAP values in calibrated log-odds, summed by the declared reason of each feature, and
-the same as points of the calibrated probability."""
+"""Why the model says so: exact SHAP values in log-odds, summed by the declared reason of each feature, and the same as
+points of probability."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import expit
 
 from features.catalog import DECLARED
+from models.horizons import HORIZON
 from models.risk import RiskModel
 from models.treeshap import GroupShap
 
@@ -16,19 +17,19 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def contributions(model: RiskModel, frame: pd.DataFrame) -> tuple[pd.DataFrame, float]:
-    """Exact SHAP values in calibrated log-odds, (rows, features), and the base.
+    """Exact SHAP values in log-odds of the features and HORIZON, (rows, features + 1), and the base.
 
     A row's values and the base add up to the model's log-odds of the row (to 1e-6).
     """
-    shap = GroupShap.of(model.booster, range(len(model.features)))
-    values = shap.values(model.inputs(frame)) * model.calibration.slope
-    base = shap.base * model.calibration.slope + model.calibration.intercept
-    return pd.DataFrame(values, index=frame.index, columns=model.features), base
+    names = [*model.features, HORIZON]
+    shap = GroupShap.of(model.booster, range(len(names)))
+    return pd.DataFrame(shap.values(model.inputs(frame)), index=frame.index, columns=names), shap.base
 
 
 def grouped(values: pd.DataFrame) -> pd.DataFrame:
-    """Sums by declared reason, `symptom` and `context`: (rows, groups), additive like the values."""
-    return values.T.groupby([DECLARED[name].reason for name in values.columns], sort=False).sum().T
+    """Sums by declared reason, `symptom` and `context`, to which the horizon belongs: (rows, groups)."""
+    groups = ["context" if name == HORIZON else DECLARED[name].reason for name in values.columns]
+    return values.T.groupby(groups, sort=False).sum().T
 
 
 def points(terms: pd.DataFrame, start: FloatArray | float) -> pd.DataFrame:

@@ -1,13 +1,17 @@
-"""The risk model: gradient-boosted trees over stacked cut-offs, calibrated out of time; LightGBM text and JSON."""
+"""The risk model: gradient-boosted trees over stacked cut-offs and horizons; LightGBM text and JSON.
+
+One model tells the risk of no order for any horizon: the horizon is a feature in which risk may only fall. It needs no
+calibration afterwards: what cut-offs of late tell of short horizons keeps its level up to date, whereas an error of
+labels known a whole horizon ago misleads where there is a season (docs/decisions.md).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +19,12 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
+from scipy.special import expit
+from scipy.stats import norm
 
 from features.catalog import DECLARED
 from features.errors import ConfigurationError, ContractError
-from models.splits import Split
+from models.horizons import HORIZON
 
 FloatArray = npt.NDArray[np.float64]
 MONOTONE = {"rises": 1, "falls": -1, "none": 0}
@@ -58,39 +63,47 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Platt scaling: calibrated log-odds = intercept + slope x log-odds of the trees."""
-
-    intercept: float = 0.0
-    slope: float = 1.0
-
-
-@dataclass(frozen=True)
 class RiskModel:
-    """Trees, calibration, and what its matrix must look like (`meta`: features, period, label, cut-offs)."""
+    """Trees, and what their matrix must look like.
+
+    `meta`: features, period, label, `horizon_periods` (the label's horizon in periods), `steps` (other horizons told, 1
+    to so many periods), `spread` (how far off it was at cut-offs held out, `models/spread.py`; None where not measured).
+    """
 
     booster: lgb.Booster
-    calibration: Calibration
     meta: Mapping[str, Any]
 
     @property
     def features(self) -> list[str]:
         return list(self.meta["features"])
 
-    def log_odds(self, frame: pd.DataFrame) -> FloatArray:
-        """Calibrated log-odds of no order in the horizon: (rows,)."""
-        raw = np.asarray(self.booster.predict(self.inputs(frame), raw_score=True), dtype=np.float64)
-        return self.calibration.intercept + self.calibration.slope * raw
+    def log_odds(self, frame: pd.DataFrame, periods: float | None = None) -> FloatArray:
+        """Log-odds of no order in so many periods, the label's horizon where None: (rows,)."""
+        return np.asarray(self.booster.predict(self.inputs(frame, periods), raw_score=True), dtype=np.float64)
 
-    def predict(self, frame: pd.DataFrame) -> FloatArray:
-        """Probability of no order in the horizon: (rows,)."""
-        return 1 / (1 + np.exp(-self.log_odds(frame)))
+    def predict(self, frame: pd.DataFrame, periods: float | None = None) -> FloatArray:
+        """Probability of no order in so many periods, the label's horizon where None: (rows,)."""
+        return np.asarray(expit(self.log_odds(frame, periods)), dtype=np.float64)
+
+    def when(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Probability of no order in the next 1, 2, .. periods, never rising along a row: `silent_<k>`, (rows, steps)."""
+        steps = range(1, int(self.meta["steps"]) + 1)
+        return pd.DataFrame({f"silent_{step}": self.predict(frame, step) for step in steps}, index=frame.index)
+
+    def interval(self, log_odds: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
+        """Low and high end of where the share lost among accounts of such a risk lies with certainty `level`.
+
+        NaN where the spread has not been measured.
+        """
+        spread = self.meta["spread"]
+        reach = norm.ppf((1 + level) / 2) * (np.nan if spread is None else spread)
+        return np.asarray(expit(log_odds - reach)), np.asarray(expit(log_odds + reach))
 
     @property
     def content_hash(self) -> str:
-        """Hash of trees, calibration and meta: the same for the same data, recipe and code."""
+        """Hash of trees and meta: the same for the same data, recipe and code."""
         digest = hashlib.sha256(self.booster.model_to_string().encode())
-        digest.update(json.dumps([asdict(self.calibration), self.meta], sort_keys=True).encode())
+        digest.update(json.dumps(self.meta, sort_keys=True).encode())
         return digest.hexdigest()[:16]
 
     def save(self, folder: Path) -> None:
@@ -99,7 +112,7 @@ class RiskModel:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         self.booster.save_model(str(temporary / MODEL_FILE))
-        content = {"calibration": asdict(self.calibration), "hash": self.content_hash, **self.meta}
+        content = {"hash": self.content_hash, **self.meta}
         (temporary / META_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
@@ -111,65 +124,41 @@ class RiskModel:
         if missing:
             raise ConfigurationError(f"{folder} holds no model: {missing[0]} is missing. Run `holdfast train` first.")
         content = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
-        calibration = Calibration(**content.pop("calibration"))
         content.pop("hash")
-        return cls(lgb.Booster(model_file=str(folder / MODEL_FILE)), calibration, content)
+        return cls(lgb.Booster(model_file=str(folder / MODEL_FILE)), content)
 
-    def inputs(self, frame: pd.DataFrame) -> FloatArray:
-        """The model's features of the matrix in its order, (rows, features). Raises ContractError if one is missing."""
+    def inputs(self, frame: pd.DataFrame, periods: float | None = None) -> FloatArray:
+        """The model's features of the matrix in its order, then the horizon: (rows, features + 1).
+
+        Raises ContractError if a feature is missing.
+        """
         missing = [name for name in self.features if name not in frame.columns]
         if missing:
             raise ContractError(
                 f"matrix: {len(missing)} of the model's {len(self.features)} features are missing, for example "
                 f"{missing[0]!r}. Train again on these tables, or give the tables the model was trained on."
             )
-        return frame[self.features].to_numpy(dtype=np.float64)
+        horizon = self.meta["horizon_periods"] if periods is None else periods
+        return np.column_stack([frame[self.features].to_numpy(dtype=np.float64), np.full(len(frame), float(horizon))])
 
 
-def fit(
-    rows: Callable[[Sequence[date]], pd.DataFrame],
-    split: Split,
-    features: Sequence[str],
-    recipe: Recipe,
-    meta: Mapping[str, Any],
-) -> RiskModel:
-    """Fit the recipe on the matured cut-offs of `split`; `rows` gives the matrix of some cut-offs.
+def fit(rows: pd.DataFrame, features: Sequence[str], recipe: Recipe, meta: Mapping[str, Any]) -> RiskModel:
+    """Fit the recipe on `rows`: the features, HORIZON in periods and the outcome at it in `label` (`training_rows`).
 
-    The calibration is learned from a model that has seen only labels matured before the calibration cut-offs; the
-    model kept is then fitted on all.
-
-    Raises ConfigurationError if the training rows hold one class only.
+    Raises ConfigurationError if the rows hold one class only.
     """
-    calibration = Calibration()
-    if split.calibration:
-        held = rows(split.calibration)
-        earlier = _train(rows(split.before_calibration), features, recipe)
-        raw = np.asarray(earlier.predict(held[list(features)].to_numpy(dtype=np.float64), raw_score=True))
-        if held["label"].nunique() == 2:
-            # a faint ridge only, so that a separable sample has a finite slope
-            platt = LogisticRegression(C=1e3).fit(raw[:, None], held["label"])
-            calibration = Calibration(float(platt.intercept_[0]), float(platt.coef_[0, 0]))
-    booster = _train(rows(split.train), features, recipe)
-    return RiskModel(
-        booster,
-        calibration,
-        {**meta, "features": list(features), "train_cutoffs": [str(cutoff) for cutoff in split.train]},
-    )
-
-
-def _train(frame: pd.DataFrame, features: Sequence[str], recipe: Recipe) -> lgb.Booster:
-    label = frame["label"].to_numpy(dtype=np.float64)
+    label = rows["label"].to_numpy(dtype=np.float64)
     if len(np.unique(label)) < 2:
         what = "no account was lost" if not label.any() else "every account was lost"
         raise ConfigurationError(
             f"In the {len(label)} training rows {what}, so there is nothing to learn. "
             "Check horizon and cut-offs in params.yaml."
         )
-    data = lgb.Dataset(
-        frame[list(features)].to_numpy(dtype=np.float64), label, feature_name=list(features), free_raw_data=True
-    )
-    parameters = recipe.parameters() | {"monotone_constraints": _directions(features)}
-    return lgb.train(parameters, data, num_boost_round=recipe.rounds)
+    names = [*features, HORIZON]
+    data = lgb.Dataset(rows[names].to_numpy(dtype=np.float64), label, feature_name=names, free_raw_data=True)
+    parameters = recipe.parameters() | {"monotone_constraints": [*_directions(features), -1]}
+    booster = lgb.train(parameters, data, num_boost_round=recipe.rounds)
+    return RiskModel(booster, {**meta, "features": list(features)})
 
 
 def _directions(features: Sequence[str]) -> list[int]:

@@ -20,8 +20,8 @@ class Scorer(mlflow.pyfunc.PythonModel):
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # hints change what MLflow checks
         values = model_input[self.meta["features"]].to_numpy(dtype=numpy.float64)
-        calibration = self.meta["calibration"]
-        log_odds = calibration["intercept"] + calibration["slope"] * self.booster.predict(values, raw_score=True)
+        horizon = numpy.full(len(values), float(self.meta["horizon_periods"]))
+        log_odds = self.booster.predict(numpy.column_stack([values, horizon]), raw_score=True)
         return pandas.DataFrame({"risk": 1 / (1 + numpy.exp(-log_odds))})
 
 

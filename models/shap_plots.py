@@ -17,7 +17,7 @@ from models.risk import RiskModel
 
 
 def beeswarm(model: RiskModel, frame: pd.DataFrame, path: Path) -> None:
-    """Write a PNG of the SHAP values (calibrated log-odds) of the features that matter most."""
+    """Write a PNG of the SHAP values (log-odds) of the features that matter most."""
     import shap  # slow to import, and needed by this stage only
 
     values, base = contributions(model, frame)
@@ -25,7 +25,7 @@ def beeswarm(model: RiskModel, frame: pd.DataFrame, path: Path) -> None:
         values=values.to_numpy(),
         base_values=np.full(len(frame), base),
         data=model.inputs(frame),
-        feature_names=model.features,
+        feature_names=list(values.columns),
     )
     np.random.seed(0)  # the library jitters its points by the global generator
     shap.plots.beeswarm(explanation, max_display=20, show=False)

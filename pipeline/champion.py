@@ -21,7 +21,7 @@ from models.causes import CauseModel
 from models.metrics import evaluate
 from models.registry import Registered
 from models.risk import RiskModel
-from pipeline.frames import meta_of, plan_from, plan_of
+from pipeline.frames import meta_of, plan_of
 from pipeline.layout import Layout
 from pipeline.params import Evaluate, Featurize, Train
 from pipeline.reasons import last_rows
@@ -107,11 +107,9 @@ def comparable(champion: Registered, matrix: pd.DataFrame, featurize: Featurize)
 def out_of_time(champion: RiskModel, cutoffs: Sequence[date]) -> list[date]:
     """The cut-offs of which the champion has seen no label: all that it learned from had matured by then.
 
-    Trained on cut-offs up to 2024-05-01 it has seen orders up to 2024-08-01: its predictions for 2024-08-01 and later
-    are out of time. Trained up to 2024-06-01 it has seen orders of August, and may be judged from 2024-09-01 on only.
+    Trained on what was known at 2024-08-01, its predictions for 2024-08-01 and later are out of time.
     """
-    label = plan_from(dict(champion.meta), block=1).label
-    seen = max(label.matures(date.fromisoformat(day)) for day in champion.meta["train_cutoffs"])
+    seen = date.fromisoformat(champion.meta["known_until"])
     return [cutoff for cutoff in cutoffs if seen <= cutoff]
 
 

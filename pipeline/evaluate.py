@@ -16,11 +16,11 @@ from models.baselines import baselines
 from models.campaign import Economics, measure
 from models.causes import CauseModel
 from models.gate import against_baselines, against_champion, verdict
+from models.horizons import matured
 from models.metrics import evaluate
 from models.naming import least_share
 from models.registry import decide, settle, standing
 from models.risk import RiskModel
-from models.splits import split
 from models.tracking import CARD, log_evaluation, run_of
 from pipeline.champion import compare
 from pipeline.frames import label_of, read_matrix, write_frame, write_text
@@ -114,8 +114,7 @@ def test_cutoffs(matrix: pd.DataFrame, params: Evaluate) -> list[date]:
 def predict_at(matrix: pd.DataFrame, cutoff: date, featurize: Featurize, train: Train) -> pd.DataFrame:
     """Predictions at one test cut-off of model and baselines, all learned from what had matured by then."""
     test = matrix[(matrix["as_of"] == cutoff) & matrix["label"].notna()].reset_index(drop=True)
-    learned = split(sorted(set(matrix["as_of"])), cutoff, label_of(featurize), train.cutoffs, 0)
-    history = rows_of(matrix)(learned.train)
+    history = rows_of(matrix)(matured(sorted(set(matrix["as_of"])), cutoff, label_of(featurize), train.cutoffs))
     frame = test[["account_id", "as_of", "label", "lapsed"]].copy()
     frame["value"] = test["amount_12"].clip(lower=0.0)  # purchases of the twelve months before
     frame["risk"] = fit_at(matrix, cutoff, featurize, train).predict(test)

@@ -53,7 +53,7 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
         axis=1,
     ).rename_axis("account_id")
     write_frame(result.reset_index(), layout.explanations)
-    sentences = told(model, why, params, scored, values)
+    sentences = told(model, why, params, scored, values[model.features])
     write_frame(sentences, layout.evidence)
     beeswarm(model, chosen.head(params.explain.plot_accounts).reset_index(drop=True), layout.plots / "shap.png")
     log.info(

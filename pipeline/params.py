@@ -90,7 +90,7 @@ class Audit(Section):
 
 class Train(Section):
     cutoffs: int = Field(ge=1)
-    calibration_cutoffs: int = Field(ge=0)
+    held_out: int = Field(ge=0)
     rounds: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)
     leaves: int = Field(ge=2)
@@ -134,6 +134,7 @@ class Evaluate(Section):
 
 class Score(Section):
     as_of: date | None
+    level: float = Field(gt=0, lt=1)
 
 
 class Money(Section):

@@ -10,7 +10,9 @@ from time import perf_counter
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
+from features.matrix import SILENT
 from models import naming
 from models.campaign import Economics
 from models.causes import CauseModel
@@ -73,7 +75,10 @@ def score(
     rows = features_at(layout, as_of, plan, params.featurize.memory, model.features, backs)
     day: date = max(rows["as_of"])
     frame = rows[rows["as_of"] == day].reset_index(drop=True)
-    frame["risk"] = model.predict(frame)
+    log_odds = model.log_odds(frame)
+    frame["risk"] = expit(log_odds)
+    frame["risk_low"], frame["risk_high"] = model.interval(log_odds, params.score.level)
+    frame = pd.concat([frame, model.when(frame)], axis=1)
     yearly = frame["amount_12"].clip(lower=0.0)
     frame["expected_loss"] = frame["risk"] * yearly
     economics = Economics(**params.money.model_dump())
@@ -94,7 +99,8 @@ def score(
     told = pd.concat([reasons, share], axis=1).reindex(frame["account_id"]).reset_index(drop=True)
     scores = pd.concat(
         [
-            frame[["account_id", "as_of", "lapsed", "risk"]],
+            frame[["account_id", "as_of", "lapsed", "risk", "risk_low", "risk_high"]],
+            frame[[name for name in SILENT if name in frame]],
             pd.Series(range(1, len(frame) + 1), name="rank"),
             frame[["expected_loss", "contact_profit"]],
             told,

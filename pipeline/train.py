@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from time import perf_counter
 
@@ -13,8 +14,9 @@ from features.errors import ConfigurationError
 from features.matrix import KEYS
 from models import competing
 from models.causes import CauseRecipe
+from models.horizons import Horizons, matured, training_rows
 from models.risk import Recipe, RiskModel, fit
-from models.splits import split
+from models.spread import spread
 from pipeline.frames import label_of, meta_of, plan_of, read_matrix
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Reasons, Train
@@ -27,15 +29,9 @@ def run(layout: Layout, featurize: Featurize, params: Train, reasons: Reasons) -
     """Write `artifacts/<source>/model` and `causes` and register them in MLflow as challenger."""
     started = perf_counter()
     matrix = read_matrix(layout.matrix)
-    matured = matrix.loc[matrix["label"].notna(), "as_of"]
-    if matured.empty:
-        raise ConfigurationError(
-            f"No label of the matrix in {layout.matrix} has matured. Give more history or a shorter horizon."
-        )
-    now = label_of(featurize).matures(max(matured))
-    model = fit_at(matrix, now, featurize, params)
+    model = with_spread(matrix, outcomes_until(matrix, featurize), featurize, params)
     model.save(layout.model)
-    rows = matrix[matrix["as_of"].astype(str).isin(model.meta["train_cutoffs"])]
+    rows = matrix[matrix["as_of"].astype(str).isin(model.meta["train_cutoffs"]) & matrix["label"].notna()]
     recipe = CauseRecipe(**reasons.model_dump())
     why = competing.fit(competing.ahead(matrix, featurize.period, recipe.lead), model.features, recipe)
     why = learn_exits(layout, why, matrix, featurize)
@@ -54,13 +50,52 @@ def run(layout: Layout, featurize: Featurize, params: Train, reasons: Reasons) -
     )
 
 
+def outcomes_until(matrix: pd.DataFrame, featurize: Featurize) -> date:
+    """First day on which all outcomes that the matrix tells were known.
+
+    Raises ConfigurationError if no label has matured.
+    """
+    if matrix["label"].isna().all():
+        raise ConfigurationError("No label of the matrix has matured. Give more history or a shorter horizon.")
+    horizons = horizons_of(featurize)
+    told = {column: matrix.loc[matrix[column].notna(), "as_of"] for column in horizons.columns()}
+    return max(horizons.matures(column, max(days)) for column, days in told.items() if len(days))
+
+
+def horizons_of(featurize: Featurize) -> Horizons:
+    """The horizons that a risk is told for, from `params.yaml`."""
+    return Horizons(label_of(featurize), featurize.period, featurize.steps)
+
+
 def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Train) -> RiskModel:
-    """The recipe fitted on what had matured at `as_of`."""
-    cutoffs = sorted(set(matrix["as_of"]))
-    chosen = split(cutoffs, as_of, label_of(featurize), params.cutoffs, params.calibration_cutoffs)
-    features = [name for name in matrix.columns if name not in KEYS]
-    recipe = Recipe(**params.model_dump(exclude={"cutoffs", "calibration_cutoffs"}))
-    return fit(rows_of(matrix), chosen, features, recipe, meta_of(plan_of(featurize)))
+    """The recipe fitted on what was known at `as_of`; its spread is not measured."""
+    horizons = horizons_of(featurize)
+    rows = training_rows(matrix, as_of, horizons, params.cutoffs)
+    recipe = Recipe(**params.model_dump(exclude={"cutoffs", "held_out"}))
+    meta = {
+        **meta_of(plan_of(featurize)),
+        "horizon_periods": horizons.main,
+        "steps": horizons.steps,
+        "spread": None,
+        "known_until": str(as_of),
+        "train_cutoffs": [str(cutoff) for cutoff in sorted(set(rows["as_of"]))],
+    }
+    return fit(rows, [name for name in matrix.columns if name not in KEYS], recipe, meta)
+
+
+def with_spread(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Train) -> RiskModel:
+    """The same with its spread, at the last `held_out` cut-offs whose label has matured: by a model fitted on what was
+    known at the first of them. Without history enough for that the spread stays unknown."""
+    model = fit_at(matrix, as_of, featurize, params)
+    label = label_of(featurize)
+    cutoffs = sorted(set(matrix.loc[matrix["label"].notna(), "as_of"]))
+    held = matured(cutoffs, as_of, label, params.held_out)
+    if not params.held_out or label.matures(cutoffs[0]) > held[0]:
+        return model
+    earlier = fit_at(matrix, held[0], featurize, params)
+    frames = [rows_of(matrix)([cutoff]) for cutoff in held]
+    off = spread([(earlier.predict(frame), frame["label"].to_numpy(dtype=float)) for frame in frames])
+    return replace(model, meta={**model.meta, "spread": off})
 
 
 def rows_of(matrix: pd.DataFrame) -> Callable[[Sequence[date]], pd.DataFrame]:

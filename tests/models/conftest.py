@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from risk_recipes import DAYS, NAMES, RECIPE
+from risk_recipes import DAYS, META, NAMES, RECIPE
 
 from models.risk import fit
-from models.splits import Split
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +14,8 @@ def matrix():
     rows = 1200
     frame = pd.DataFrame(rng.gamma(2.0, 1.0, (rows, len(NAMES))), columns=NAMES)
     frame.loc[rng.random(rows) < 0.2, "return_share_12"] = np.nan
-    odds = 1.2 * frame["rebates_overdue"] + 0.8 * frame["recency"] - 4.5
+    frame["horizon"] = rng.integers(1, 7, rows).astype(float)
+    odds = 1.2 * frame["rebates_overdue"] + 0.8 * frame["recency"] - 0.4 * frame["horizon"] - 3.1
     frame["label"] = (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(float)
     frame["as_of"] = [DAYS[place % 6] for place in range(rows)]
     return frame
@@ -23,8 +23,7 @@ def matrix():
 
 @pytest.fixture(scope="module")
 def model(matrix):
-    split = Split(DAYS[5], tuple(DAYS), tuple(DAYS[4:]), tuple(DAYS[:3]))
-    return fit(lambda days: matrix[matrix["as_of"].isin(list(days))], split, NAMES, RECIPE, {"horizon": "3 months"})
+    return fit(matrix, NAMES, RECIPE, META)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import pytest
 
 from models.changes import changes
 from models.risk import Recipe, fit
-from models.splits import Split
 
 NAMES = ["recency", "tenure", "rebates_overdue", "manager_absent"]
 
@@ -21,7 +20,7 @@ def frame_of(seed: int, rows: int = 1500) -> pd.DataFrame:
 
 
 def model_of(frame: pd.DataFrame, seed: int):
-    return fit(lambda days: frame, Split(None, (1,), (), ()), NAMES, Recipe(40, 0.1, 8, 20, 1.0, 1.0, 1.0, seed), {})
+    return fit(frame.assign(horizon=3.0), NAMES, Recipe(40, 0.1, 8, 20, 1.0, 1.0, 1.0, seed), {"horizon_periods": 3.0})
 
 
 @pytest.fixture(scope="module")

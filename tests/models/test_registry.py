@@ -17,7 +17,6 @@ from features.errors import ConfigurationError, LimitError
 from models.causes import CauseModel, CauseRecipe
 from models.registry import Standing, decide, promote, registered, rollback, settle, standing
 from models.risk import Recipe, RiskModel, fit
-from models.splits import Split
 from models.tracking import log_evaluation, log_training, registered_name
 
 # MLflow's own warnings, which the library keeps quiet, reach the client of these tests
@@ -43,8 +42,8 @@ def rows() -> pd.DataFrame:
 
 def model(number: int) -> RiskModel:
     recipe = Recipe(3, 0.3, 3, 20, 1.0, 1.0, 1.0, 7)
-    trained = fit(lambda days: rows(), Split(DAY, (DAY,), (), ()), NAMES, recipe, {"horizon": "3 months"})
-    return replace(trained, meta={**trained.meta, "number": number})
+    trained = fit(rows().assign(horizon=3.0), NAMES, recipe, {"horizon": "3 months", "horizon_periods": 3.0})
+    return replace(trained, meta={**trained.meta, "number": number, "train_cutoffs": ["2023-12-15"]})
 
 
 MODELS = {number: model(number) for number in (1, 2, 3)}

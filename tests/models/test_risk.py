@@ -1,14 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from risk_recipes import DAYS, NAMES, RECIPE
+from risk_recipes import META, NAMES, RECIPE
 
 from features.errors import ConfigurationError, ContractError
 from models.risk import RiskModel, fit
-from models.splits import Split
-
-
-def test_calibration_is_learned_out_of_time(model):
-    assert (model.calibration.intercept, model.calibration.slope) != (0.0, 1.0)
 
 
 def test_saved_and_loaded_it_predicts_the_same_and_has_the_same_hash(model, matrix, tmp_path):
@@ -20,8 +17,7 @@ def test_saved_and_loaded_it_predicts_the_same_and_has_the_same_hash(model, matr
 
 
 def test_the_same_rows_give_the_same_bytes(model, matrix, tmp_path):
-    split = Split(DAYS[5], tuple(DAYS), tuple(DAYS[4:]), tuple(DAYS[:3]))
-    again = fit(lambda days: matrix[matrix["as_of"].isin(list(days))], split, NAMES, RECIPE, {"horizon": "3 months"})
+    again = fit(matrix, NAMES, RECIPE, META)
     model.save(tmp_path / "one")
     again.save(tmp_path / "two")
     for name in ("model.txt", "model.json"):
@@ -53,12 +49,34 @@ def test_a_missing_feature_is_named(model, matrix):
 
 
 def test_one_class_is_refused(matrix):
-    split = Split(DAYS[5], tuple(DAYS), (), ())
     with pytest.raises(ConfigurationError, match="no account was lost"):
-        fit(lambda days: matrix.assign(label=0.0), split, NAMES, RECIPE, {})
+        fit(matrix.assign(label=0.0), NAMES, RECIPE, META)
 
 
 def test_evidence_moves_the_risk_only_in_the_direction_in_which_it_harms(model, matrix):
     before = model.predict(matrix)
     for name, step in (("rebates_overdue", 1.0), ("manager_absent", 2.0), ("return_share_12", 0.5)):
         assert (model.predict(matrix.assign(**{name: matrix[name] + step})) >= before - 1e-12).all(), name
+
+
+def test_silence_for_longer_is_never_likelier(model, matrix):
+    when = model.when(matrix)
+    assert list(when) == [f"silent_{step}" for step in range(1, 7)]
+    assert (when.diff(axis=1).iloc[:, 1:] <= 0).all(axis=None)
+    assert (when["silent_1"] > when["silent_6"]).any()
+    np.testing.assert_array_equal(when["silent_3"], model.predict(matrix))
+
+
+def test_the_interval_holds_the_risk_and_widens_with_the_certainty(model, matrix):
+    log_odds = model.log_odds(matrix)
+    low, high = model.interval(log_odds, 0.8)
+    wide_low, wide_high = model.interval(log_odds, 0.95)
+    risk = model.predict(matrix)
+    assert ((wide_low > 0) & (wide_low < low) & (low < risk) & (risk < high) & (high < wide_high)).all()
+    # .8 of a normal lies within 1.2816 standard deviations of .2
+    np.testing.assert_allclose(np.log(high / (1 - high)) - log_odds, 1.2816 * 0.2, atol=1e-4)
+
+
+def test_a_spread_that_was_not_measured_gives_no_interval(model, matrix):
+    unmeasured = replace(model, meta={**model.meta, "spread": None})
+    assert np.isnan(unmeasured.interval(unmeasured.log_odds(matrix), 0.8)).all()

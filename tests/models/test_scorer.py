@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.risk import Calibration, Recipe, RiskModel, fit
-from models.splits import Split
+from models.risk import Recipe, RiskModel, fit
 from models.tracking import REQUIREMENTS, SCORER
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint")  # hints would change what MLflow checks
@@ -26,6 +25,7 @@ def frame() -> pd.DataFrame:
     rng = np.random.default_rng(5)
     frame = pd.DataFrame(rng.gamma(2.0, 1.0, (400, 3)), columns=NAMES)
     frame.loc[rng.random(400) < 0.2, "amount_12"] = np.nan
+    frame["horizon"] = rng.integers(1, 7, 400).astype(float)
     frame["label"] = (frame["recency"] + frame["rebates_overdue"] + rng.normal(0, 1, 400) > 4).astype(float)
     return frame
 
@@ -33,8 +33,7 @@ def frame() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def model(frame) -> RiskModel:
     recipe = Recipe(20, 0.1, 6, 20, 1.0, 1.0, 1.0, 7)
-    trained = fit(lambda days: frame, Split(DAY, (DAY,), (), ()), NAMES, recipe, {"horizon": "3 months"})
-    return RiskModel(trained.booster, Calibration(-0.4, 0.8), trained.meta)
+    return fit(frame, NAMES, recipe, {"horizon": "3 months", "horizon_periods": 3.0})
 
 
 @pytest.fixture(scope="module")

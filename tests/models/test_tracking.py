@@ -18,7 +18,6 @@ from features.errors import ConfigurationError
 from models.causes import CauseModel, CauseRecipe
 from models.registry import standing
 from models.risk import Recipe, RiskModel, fit
-from models.splits import Split
 from models.taxonomy import taxonomy
 from models.tracking import (
     code_version,
@@ -48,7 +47,7 @@ def rows() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def model() -> RiskModel:
     recipe = Recipe(3, 0.3, 3, 20, 1.0, 1.0, 1.0, 7)
-    trained = fit(lambda days: rows(), Split(DAY, (DAY,), (), ()), NAMES, recipe, {"horizon": "3 months"})
+    trained = fit(rows().assign(horizon=3.0), NAMES, recipe, {"horizon": "3 months", "horizon_periods": 3.0})
     return replace(trained, meta={**trained.meta, "train_cutoffs": ["2023-11-15", "2023-12-15"]})
 
 
@@ -149,7 +148,13 @@ def test_the_same_model_is_registered_once_and_the_last_trained_is_challenger(cl
 def test_the_run_tells_parameters_data_code_and_rows(client, trained, registry, model):
     version = client.get_model_version(registered_name("mine"), "1")
     run = client.get_run(version.run_id).data
-    assert run.params == {"rounds": "3", "horizon": "3 months", "features": "2", "train_cutoffs": "2"}
+    assert run.params == {
+        "rounds": "3",
+        "horizon": "3 months",
+        "horizon_periods": "3.0",
+        "features": "2",
+        "train_cutoffs": "2",
+    }
     assert run.tags["model_hash"] == model.content_hash
     assert run.tags["data_hash"] == data_hash(registry / "tables")
     assert run.tags["code_version"] == "unknown"

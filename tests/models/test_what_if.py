@@ -6,7 +6,6 @@ import pytest
 
 from features.catalog import FEATURES
 from models.risk import MONOTONE, Recipe, fit
-from models.splits import Split
 from models.taxonomy import taxonomy
 from models.what_if import remedied, risk_without
 
@@ -31,7 +30,7 @@ def market():
     )
     odds = frame["rebates_overdue"] + (frame["manager_absent"] > 0) - 0.3 * frame["contacts_3"] - 1
     frame["label"] = (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(float)
-    model = fit(lambda days: frame, Split(None, (1,), (), ()), NAMES, Recipe(60, 0.1, 8, 20, 1.0, 1.0, 1.0, 7), {})
+    model = fit(frame.assign(horizon=3.0), NAMES, Recipe(60, 0.1, 8, 20, 1.0, 1.0, 1.0, 7), {"horizon_periods": 3.0})
     return frame, model
 
 
