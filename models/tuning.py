@@ -210,19 +210,14 @@ def decide(task: Task, trials: Sequence[Tried], bootstrap: int, level: float, se
             "against_present": {"auc": gain[place], "log_loss": cost[place]},
         }
 
+    # per resample: the set that is best in it, less the present one, on the accounts that it left out
     chosen = np.argmax(auc_of[:, 1:], axis=0)
     outside = left_out[chosen, np.arange(len(chosen))] - left_out[0]
     held = {"gain": float(outside.mean()), "better": float((outside > 0).mean())} if len(outside) else None
-    place = 0
-    if best == 0:
-        words = "Nothing better than the present parameters was found"
-    elif not _above_zero(gain[best]):
-        words = "The difference between the best found and the present parameters cannot be seen on these accounts"
-    elif held is None or held["gain"] <= 0:
-        words = "Chosen on some of the accounts, parameters are no better on the others: the best was lucky"
-    elif not (within & sure).any():
+    place, words = 0, _objection(best, gain[best], held)
+    if words is None and not (within & sure).any():
         words = "What ranks better gives worse probabilities: its log loss is higher for sure"
-    else:
+    if words is None:
         place = int(min(np.flatnonzero(within & sure), key=lambda place: _size(finalists[place].values)))
         words = "Ranks better than the present parameters, beyond what resampled accounts explain"
     return {
@@ -235,6 +230,17 @@ def decide(task: Task, trials: Sequence[Tried], bootstrap: int, level: float, se
         "finalists": [told(place) for place in range(len(finalists))],
         "left_out": held,
     }
+
+
+def _objection(best: int, gain: Mapping[str, float | None], held: Mapping[str, float] | None) -> str | None:
+    """Why the best one's rank is no reason to change; None if it is one."""
+    if best == 0:
+        return "Nothing better than the present parameters was found"
+    if not _above_zero(gain):
+        return "The difference between the best found and the present parameters cannot be seen on these accounts"
+    if held is None or held["gain"] <= 0:
+        return "Chosen on some of the accounts, parameters are no better on the others: the best was lucky"
+    return None
 
 
 def _try(task: Task, trial: optuna.Trial, values: Values, folder: Path, never_pruned: bool) -> bool:

@@ -233,8 +233,8 @@ def in_words(found: Mapping[str, Any]) -> str:
         "",
         table.to_string(),
         "",
-        f"Intervals hold {found['interval']['level']:.0%} of {found['interval']['resamples']} resamples of the accounts. "
-        "smallest: the fewest leaves in all within one standard error of the best.",
+        f"Differences: low / value / high; the interval holds {found['interval']['level']:.0%} of "
+        f"{found['interval']['resamples']} resamples of the accounts. smallest: the fewest leaves in all within one standard error of the best.",
     ]
     if found["best"]["number"]:
         ahead = sum(found["best"]["auc"][cutoff] > found["present"]["auc"][cutoff] for cutoff in found["cutoffs"])
@@ -272,7 +272,12 @@ def _search(task: Task, study: Study, folder: Path, params: Tune, parent: str, s
             nonlocal best, new
             new += 1
             loss = float(np.mean(list(trial.log_loss.values())))
-            measures = {"auc": trial.mean_auc, "log_loss": loss, "cutoffs": len(trial.auc), "seconds": trial.seconds}
+            measures = {
+                "auc": trial.mean_auc,
+                "log_loss": loss,
+                "cutoffs_seen": len(trial.auc),
+                "seconds": trial.seconds,
+            }
             log_trial(parent, trial.number, stacked.written(trial.values), measures, {"pruned": str(trial.pruned)})
             best = best if trial.pruned else max(best, trial.mean_auc)
             bar.set_postfix(trials=trial.number + 1, best=f"{best:.4f}", refresh=False)
