@@ -29,32 +29,23 @@ def importance(study: optuna.Study) -> dict[str, float]:
 
 
 def plot(trials: Sequence[Tried], shares: Mapping[str, float], path: Path) -> None:
-    """Write a PNG: mean AUC of each trial beside the present parameters', and the importance of the parameters."""
+    """Write a PNG: AUC of each trial less that of the present parameters at the same cut-offs, for one that was given
+    up has not seen them all; and the importance of the parameters."""
+    present = trials[0].auc
+    gain = {trial.number: np.mean([trial.auc[cutoff] - present[cutoff] for cutoff in trial.auc]) for trial in trials}
     figure = Figure(figsize=(11, 4), layout="constrained")
     history, bars = figure.subplots(1, 2, width_ratios=(3, 2))
-    whole = [trial for trial in trials if not trial.pruned]
-    history.scatter(
-        [trial.number for trial in whole], [trial.mean_auc for trial in whole], s=18, label="at all cut-offs"
-    )
-    pruned = [trial for trial in trials if trial.pruned]
+    whole = [trial.number for trial in trials if not trial.pruned]
+    pruned = [trial.number for trial in trials if trial.pruned]
+    reached = [gain[number] for number in whole]
+    history.scatter(whole, reached, s=18, label="at all cut-offs")
     if pruned:
-        history.scatter(
-            [trial.number for trial in pruned],
-            [trial.mean_auc for trial in pruned],
-            s=18,
-            marker="x",
-            color="grey",
-            label="given up after some",
-        )
-    history.step(
-        [trial.number for trial in whole],
-        np.maximum.accumulate([trial.mean_auc for trial in whole]),
-        where="post",
-        label="best so far",
-    )
-    history.axhline(trials[0].mean_auc, color="grey", linestyle="--", linewidth=1, label="present parameters")
+        left = [gain[number] for number in pruned]
+        history.scatter(pruned, left, s=18, marker="x", color="grey", label="at those before it was given up")
+    history.step(whole, np.maximum.accumulate(reached), where="post", label="best so far")
+    history.axhline(0, color="grey", linestyle="--", linewidth=1, label="present parameters")
     history.set_xlabel("trial")
-    history.set_ylabel("mean AUC at the validation cut-offs")
+    history.set_ylabel("mean AUC less the present one")
     history.legend(loc="lower right", fontsize=8)
     if shares:
         names = list(shares)[::-1]

@@ -223,9 +223,9 @@ def in_words(found: Mapping[str, Any]) -> str:
     for which, item in items.items():
         for measure, words in MEASURES.items():
             shown[which][words] = f"{item[measure]['mean']:.4f}"
-            if which != "present":
-                shown[which][f"{words} less the present"] = _interval(item["against_present"][measure])
-    table = pd.DataFrame(shown).fillna("")
+            less = "" if which == "present" else _interval(item["against_present"][measure])
+            shown[which][f"{words} less the present"] = less
+    table = pd.DataFrame(shown)
     ended, pruned = found["trials"]["ended"], found["trials"]["pruned"]
     lines = [
         f"{ended} trials, {pruned} of them given up early, validated at {', '.join(found['cutoffs'])}. No label that "
@@ -262,7 +262,8 @@ def _search(task: Task, study: Study, folder: Path, params: Tune, parent: str, s
     total = max(0, params.trials - len(known)) if params.trials is not None else params.budget
     best = max((trial.mean_auc for trial in known if not trial.pruned), default=0.0)
     new = 0
-    with tqdm(total=total, unit="trial" if by_count else "s", desc="tune", disable=None) as bar:
+    form = None if by_count else "{l_bar}{bar}| {n_fmt} of {total_fmt} s{postfix}"
+    with tqdm(total=total, unit="trial", bar_format=form, desc="tune", disable=None) as bar:
 
         def more(ended: int) -> bool:
             in_time = perf_counter() - started < params.budget
