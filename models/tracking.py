@@ -165,6 +165,57 @@ def log_benchmark(name: str, params: Mapping[str, Any], metrics: Mapping[str, fl
                 mlflow.log_artifact(str(file))
 
 
+def open_tuning(source: str, study: str, params: Mapping[str, Any], fresh: bool) -> str:
+    """Id of the run of a search, which its trials are nested in: one that goes on, unless `fresh`, goes on in its run."""
+    with quiet_mlflow() as mlflow:
+        client = mlflow.MlflowClient()
+        experiment = mlflow.set_experiment(f"holdfast/{source}").experiment_id
+        found = client.search_runs([experiment], f"tags.study = '{study}'", max_results=1)
+        if found and not fresh:
+            identity = str(found[0].info.run_id)
+            client.update_run(identity, status="RUNNING")
+            return identity
+        run = client.create_run(
+            experiment, tags={"study": study, "code_version": code_version()}, run_name=f"tune {source}"
+        )
+        for name, value in params.items():
+            client.log_param(run.info.run_id, name, value)
+        return str(run.info.run_id)
+
+
+def log_trial(
+    parent: str, number: int, params: Mapping[str, Any], metrics: Mapping[str, float], tags: Mapping[str, str]
+) -> None:
+    """A run of one trial, nested in the search's."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    with quiet_mlflow() as mlflow:
+        client = mlflow.MlflowClient()
+        experiment = client.get_run(parent).info.experiment_id
+        run = client.create_run(experiment, tags={"mlflow.parentRunId": parent}, run_name=f"trial {number}")
+        now = run.info.start_time
+        client.log_batch(
+            run.info.run_id,
+            [Metric(name, value, now, 0) for name, value in metrics.items() if math.isfinite(value)],
+            [Param(name, str(value)) for name, value in params.items()],
+            [RunTag(name, value) for name, value in tags.items()],
+        )
+        client.set_terminated(run.info.run_id)
+
+
+def close_tuning(parent: str, metrics: Mapping[str, float], tags: Mapping[str, str], files: Sequence[Path]) -> None:
+    """What a search came to, with the files that say so."""
+    with quiet_mlflow() as mlflow:
+        client = mlflow.MlflowClient()
+        for name, value in metrics.items():
+            client.log_metric(parent, name, value)
+        for name, text in tags.items():
+            client.set_tag(parent, name, text)
+        for file in files:
+            client.log_artifact(parent, str(file))
+        client.set_terminated(parent)
+
+
 def versions_of(client: Any, source: str, model: RiskModel, why: CauseModel) -> list[Any]:
     """Registered versions of these very models, oldest first."""
     wanted = f"name='{registered_name(source)}' and tags.model_hash='{model.content_hash}'"

@@ -121,6 +121,30 @@ def evaluate(
 
 
 @app.command()
+def tune(
+    source: Source = "simulated",
+    budget: Annotated[
+        str | None, typer.Option(help="Time for this run: 10m, 2h, or seconds; default: params.yaml's tune.budget.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Stop at so many trials, those of earlier runs counted, if the budget lasts.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the trials of earlier runs.")] = False,
+) -> None:
+    """Search the risk model's parameters at rolling cut-offs before those of the evaluation. Needs the matrix.
+
+    Says what is better than the present `train` of params.yaml and whether that can be told from luck, and prints what
+    to paste there; it changes nothing itself. A run that was broken off goes on where it was.
+    """
+    from pipeline import tune as stage
+    from pipeline.params import changed
+
+    layout, params = _setup(source)
+    given = {"budget": budget, "trials": trials}
+    typer.echo(stage.run(layout, params.featurize, params.train, params.evaluate, changed(params.tune, given), fresh))
+
+
+@app.command()
 def promote(
     source: Source = "simulated",
     version: Annotated[int | None, typer.Option(help="In the registry; default: the challenger.")] = None,

@@ -89,6 +89,10 @@ class Layout:
         return self.artifacts / "reasons.json"
 
     @property
+    def tuning(self) -> Path:
+        return self.artifacts / "tuning.json"
+
+    @property
     def plots(self) -> Path:
         return self.artifacts / "plots"
 

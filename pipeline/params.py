@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from features.errors import ConfigurationError
 from features.matrix import MOST_STEPS
@@ -31,6 +42,16 @@ def _some_time(duration: Duration) -> Duration:
 
 DurationField = Annotated[Duration, BeforeValidator(_duration)]
 SomeTime = Annotated[DurationField, AfterValidator(_some_time)]
+
+
+def _seconds(value: Any) -> int:
+    match = re.fullmatch(r"\s*(\d+)\s*([smh]?)\s*", str(value))
+    if not match or not int(match.group(1)):
+        raise ValueError("must be a time above zero: '10m', '2h', or seconds as in '90'")
+    return int(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]
+
+
+Seconds = Annotated[int, BeforeValidator(_seconds)]
 
 
 class Section(BaseModel):
@@ -118,6 +139,56 @@ class Reasons(Section):
     seed: int
 
 
+class Tune(Section):
+    cutoffs: list[date] | None
+    tests: int = Field(ge=2)
+    before: date | None
+    budget: Seconds
+    trials: int | None = Field(ge=1)
+    warm: int = Field(ge=1)
+    space: dict[str, tuple[float, float]] = Field(min_length=1)
+    also: list[dict[str, float]]
+    bootstrap: int = Field(ge=20)
+    level: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0)
+
+    @field_validator("space")
+    @classmethod
+    def _ranges_of_train(cls, space: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        for name, ends in space.items():
+            _of_train(name, *ends)
+            if ends[0] >= ends[1]:
+                raise ValueError(f"{name} must be searched from a lower to a higher value, not from {ends}")
+        return space
+
+    @field_validator("also")
+    @classmethod
+    def _values_of_train(cls, also: list[dict[str, float]]) -> list[dict[str, float]]:
+        for values in also:
+            for name, value in values.items():
+                _of_train(name, value)
+        return also
+
+    @model_validator(mode="after")
+    def _also_in_space(self) -> Tune:
+        if other := sorted({name for values in self.also for name in values} - set(self.space)):
+            raise ValueError(f"also: {other[0]} is not searched; add it to space, or leave it out")
+        return self
+
+
+def _of_train(name: str, *values: float) -> None:
+    """Raise ValueError unless it is a number among the parameters of `train` that may take these values."""
+    numbers = [known for known, field in Train.model_fields.items() if field.annotation in (int, float)]
+    if name == "seed" or name not in numbers:
+        raise ValueError(f"{name} cannot be searched; of train can be: {', '.join(n for n in numbers if n != 'seed')}")
+    allowed: TypeAdapter[float] = TypeAdapter(Train.model_fields[name].rebuild_annotation())
+    for value in values:
+        try:
+            allowed.validate_python(value)
+        except ValidationError as error:
+            raise ValueError(f"{name}: {error.errors()[0]['msg']}, it cannot be {value:g}") from None
+
+
 class Evaluate(Section):
     cutoffs: list[date] | None
     tests: int = Field(ge=1)
@@ -167,6 +238,7 @@ class Params(Section):
     audit: Audit
     train: Train
     reasons: Reasons
+    tune: Tune
     evaluate: Evaluate
     score: Score
     money: Money
