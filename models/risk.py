@@ -125,6 +125,10 @@ class RiskModel:
             raise ConfigurationError(f"{folder} holds no model: {missing[0]} is missing. Run `holdfast train` first.")
         content = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
         content.pop("hash")
+        if lacking := sorted({"horizon_periods", "steps", "spread", "known_until"} - set(content)):
+            raise ConfigurationError(
+                f"{folder / META_FILE} lacks {', '.join(lacking)}: another version made it. Run `holdfast train` again."
+            )
         return cls(lgb.Booster(model_file=str(folder / MODEL_FILE)), content)
 
     def inputs(self, frame: pd.DataFrame, periods: float | None = None) -> FloatArray:

@@ -2,8 +2,7 @@
 
 A trial fits a set of parameters at each validation cut-off on what had matured by then and is judged by the mean AUC.
 AUC, because that is what the gate to champion and every comparison of the project are about, and because it does not
-move with the calibration, which a source with little history has at some cut-offs only, nor with the share that is
-lost in a month, which no parameter can help. It says nothing of probabilities, so the log loss, a proper score, is told
+move with the share that is lost in a month, which no parameter can help. It says nothing of probabilities, so the log loss, a proper score, is told
 beside it, and a set whose log loss is higher for sure is never recommended.
 
 How the parameters are fitted is no concern of this module: it is handed one function from values and a cut-off to

@@ -22,8 +22,9 @@ from optuna import Study
 from tqdm import tqdm
 
 from features.errors import ConfigurationError
+from features.matrix import SILENT
 from features.periods import Label
-from models.splits import split
+from models.horizons import Horizons, matured
 from models.tracking import close_tuning, log_trial, open_tuning
 from models.tuning import BETTER, FloatArray, Range, Task, Tried, Values, decide, open_study, search, tried
 from models.tuning_plot import importance, plot
@@ -31,7 +32,7 @@ from pipeline.evaluate import test_cutoffs
 from pipeline.frames import label_of, meta_of, plan_of, read_matrix, write_text
 from pipeline.layout import Layout
 from pipeline.params import Evaluate, Featurize, Train, Tune, changed
-from pipeline.train import fit_at
+from pipeline.train import fit_at, horizons_of
 
 log = logging.getLogger("holdfast")
 
@@ -51,7 +52,7 @@ def run(
     matrix = read_matrix(layout.matrix)
     label = label_of(featurize)
     before = last_day(matrix, evaluate, params)
-    seen = seen_by(matrix, before, label)
+    seen = seen_by(matrix, before, horizons_of(featurize))
     del matrix  # what may not be seen is not there
     cutoffs = validation_cutoffs(seen, before, label, params)
     task, stacked = task_of(seen, cutoffs, featurize, train, params)
@@ -119,10 +120,16 @@ def last_day(matrix: pd.DataFrame, evaluate: Evaluate, params: Tune) -> date:
     return params.before or tests[0]
 
 
-def seen_by(matrix: pd.DataFrame, before: date, label: Label) -> pd.DataFrame:
-    """The rows of cut-offs whose label has matured at `before`: up to 2024-05-01, which ends on 2024-08-01."""
-    matured = {cutoff for cutoff in set(matrix["as_of"]) if label.matures(cutoff) <= before}
-    return matrix[matrix["as_of"].isin(matured) & matrix["label"].notna()].reset_index(drop=True)
+def seen_by(matrix: pd.DataFrame, before: date, horizons: Horizons) -> pd.DataFrame:
+    """The rows of cut-offs whose label has matured at `before`: up to 2024-05-01, which ends on 2024-08-01. Of other
+    horizons what had not matured is left out."""
+    cutoffs = set(matrix["as_of"])
+    told = {cutoff for cutoff in cutoffs if horizons.matures("label", cutoff) <= before}
+    seen = matrix[matrix["as_of"].isin(told) & matrix["label"].notna()].reset_index(drop=True)
+    for column in (name for name in SILENT if name in seen):
+        late = {cutoff for cutoff in told if horizons.matures(column, cutoff) > before}
+        seen[column] = seen[column].mask(seen["as_of"].isin(late))
+    return seen
 
 
 def validation_cutoffs(seen: pd.DataFrame, before: date, label: Label, params: Tune) -> list[date]:
@@ -174,8 +181,8 @@ def task_of(
     seen: pd.DataFrame, cutoffs: Sequence[date], featurize: Featurize, train: Train, params: Tune
 ) -> tuple[Task, Stacked]:
     """What is searched; `train` as it is now comes first, then what `also` changes of it."""
-    there = split(sorted(set(seen["as_of"])), cutoffs[-1], label_of(featurize), len(seen), 0)
-    stacked = Stacked(len(there.train), train.cutoffs)
+    there = matured(sorted(set(seen["as_of"])), cutoffs[-1], label_of(featurize), len(seen))
+    stacked = Stacked(len(there), train.cutoffs)
     present = {name: getattr(train, name) for name in params.space}
     first, space = [], {}
     for more in ({}, *params.also):

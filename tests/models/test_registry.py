@@ -12,6 +12,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from risk_recipes import META
 
 from features.errors import ConfigurationError, LimitError
 from models.causes import CauseModel, CauseRecipe
@@ -42,7 +43,7 @@ def rows() -> pd.DataFrame:
 
 def model(number: int) -> RiskModel:
     recipe = Recipe(3, 0.3, 3, 20, 1.0, 1.0, 1.0, 7)
-    trained = fit(rows().assign(horizon=3.0), NAMES, recipe, {"horizon": "3 months", "horizon_periods": 3.0})
+    trained = fit(rows().assign(horizon=3.0), NAMES, recipe, META)
     return replace(trained, meta={**trained.meta, "number": number, "train_cutoffs": ["2023-12-15"]})
 
 

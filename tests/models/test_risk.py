@@ -80,3 +80,12 @@ def test_the_interval_holds_the_risk_and_widens_with_the_certainty(model, matrix
 def test_a_spread_that_was_not_measured_gives_no_interval(model, matrix):
     unmeasured = replace(model, meta={**model.meta, "spread": None})
     assert np.isnan(unmeasured.interval(unmeasured.log_odds(matrix), 0.8)).all()
+
+
+def test_a_model_of_another_version_is_refused(model, tmp_path):
+    old = {name: value for name, value in model.meta.items() if name not in ("steps", "spread")}
+    replace(model, meta=old).save(tmp_path / "model")
+    with pytest.raises(
+        ConfigurationError, match=r"lacks spread, steps: another version made it\. Run `holdfast train`"
+    ):
+        RiskModel.load(tmp_path / "model")

@@ -11,6 +11,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from risk_recipes import META
 
 from models.risk import Recipe, RiskModel, fit
 from models.tracking import REQUIREMENTS, SCORER
@@ -33,7 +34,7 @@ def frame() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def model(frame) -> RiskModel:
     recipe = Recipe(20, 0.1, 6, 20, 1.0, 1.0, 1.0, 7)
-    return fit(frame, NAMES, recipe, {"horizon": "3 months", "horizon_periods": 3.0})
+    return fit(frame, NAMES, recipe, META)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from risk_recipes import META
 
 from features.errors import ConfigurationError
 from models.causes import CauseModel, CauseRecipe
@@ -47,7 +48,7 @@ def rows() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def model() -> RiskModel:
     recipe = Recipe(3, 0.3, 3, 20, 1.0, 1.0, 1.0, 7)
-    trained = fit(rows().assign(horizon=3.0), NAMES, recipe, {"horizon": "3 months", "horizon_periods": 3.0})
+    trained = fit(rows().assign(horizon=3.0), NAMES, recipe, META)
     return replace(trained, meta={**trained.meta, "train_cutoffs": ["2023-11-15", "2023-12-15"]})
 
 
@@ -148,13 +149,8 @@ def test_the_same_model_is_registered_once_and_the_last_trained_is_challenger(cl
 def test_the_run_tells_parameters_data_code_and_rows(client, trained, registry, model):
     version = client.get_model_version(registered_name("mine"), "1")
     run = client.get_run(version.run_id).data
-    assert run.params == {
-        "rounds": "3",
-        "horizon": "3 months",
-        "horizon_periods": "3.0",
-        "features": "2",
-        "train_cutoffs": "2",
-    }
+    told = {name: str(value) for name, value in META.items()}
+    assert run.params == {"rounds": "3", **told, "features": "2", "train_cutoffs": "2"}
     assert run.tags["model_hash"] == model.content_hash
     assert run.tags["data_hash"] == data_hash(registry / "tables")
     assert run.tags["code_version"] == "unknown"

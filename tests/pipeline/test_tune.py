@@ -17,10 +17,13 @@ import pytest
 import yaml
 
 from features.errors import ConfigurationError
+from features.matrix import SILENT
+from features.periods import Duration
 from pipeline import tune
-from pipeline.frames import label_of, read_matrix
+from pipeline.frames import read_matrix
 from pipeline.layout import Layout
 from pipeline.params import changed, load
+from pipeline.train import horizons_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = [date(2023, month, 1) for month in range(5, 13)] + [date(2024, month, 1) for month in range(1, 6)]
@@ -42,6 +45,7 @@ def matrix_of(count: int = 120) -> pd.DataFrame:
                     "as_of": day,
                     "label": (rng.random(count) < chance).astype(float),
                     "lapsed": recency > 90,
+                    **{name: (rng.random(count) < chance).astype(float) for name in SILENT[:6]},
                     "recency": recency,
                     "amount_12": rng.gamma(2, 100, count),
                     "rebates_overdue": overdue * 2.0,
@@ -57,7 +61,7 @@ MATRIX = matrix_of()
 def project_at(folder: Path, matrix: pd.DataFrame = MATRIX, **given) -> Path:
     (folder / "sources" / "mine").mkdir(parents=True)
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["train"] |= {"rounds": 8, "min_leaf": 20, "calibration_cutoffs": 2}
+    params["train"] |= {"rounds": 8, "min_leaf": 20, "held_out": 2}
     params["evaluate"] |= {"tests": len(TESTS)}
     params["tune"] |= {"tests": 2, "warm": 2, "bootstrap": 20, "space": SPACE} | given
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
@@ -124,11 +128,15 @@ def test_three_trials_and_three_more_are_six(six, tmp_path):
 
 
 def test_labels_that_mature_after_the_first_test_cutoff_do_not_exist_for_it(six, tmp_path):
-    """Every label later than 2024-01-01 is turned, and every feature: nothing of what is found moves."""
+    """Every label later than 2024-01-01 is turned, every silence told after 2024-04-01, and every later feature: nothing
+    of what is found moves."""
     turned = MATRIX.copy()
     late = turned["as_of"] > date(2024, 1, 1)
     turned.loc[late, "label"] = 1 - turned.loc[late, "label"]
     turned.loc[late, ["recency", "amount_12"]] *= 7
+    for step, name in enumerate(SILENT[:6], start=1):
+        ends = [Duration(step, "month").after(day) for day in turned["as_of"]]
+        turned.loc[[end > date(2024, 4, 1) for end in ends], name] += 1
     project = project_at(tmp_path / "project", turned)
     run(project, 6)
     assert found(project) == found(six[0])
@@ -142,7 +150,7 @@ def test_labels_that_mature_after_the_first_test_cutoff_do_not_exist_for_it(six,
 
 def test_a_changed_matrix_space_or_recipe_starts_a_new_study(six):
     params = load(six[0], "mine")
-    seen = tune.seen_by(read_matrix(Layout(six[0], "mine").matrix), date(2024, 4, 1), label_of(params.featurize))
+    seen = tune.seen_by(read_matrix(Layout(six[0], "mine").matrix), date(2024, 4, 1), horizons_of(params.featurize))
     days = [date.fromisoformat(day) for day in VALIDATED]
 
     def name(frame=seen, train=params.train, **given):
@@ -169,7 +177,7 @@ def test_a_changed_matrix_space_or_recipe_starts_a_new_study(six):
 def test_other_predictions_of_the_same_parameters_start_a_new_study(six, monkeypatch):
     """Other code or libraries behind the risk model."""
     params = load(six[0], "mine")
-    seen = tune.seen_by(read_matrix(Layout(six[0], "mine").matrix), date(2024, 4, 1), label_of(params.featurize))
+    seen = tune.seen_by(read_matrix(Layout(six[0], "mine").matrix), date(2024, 4, 1), horizons_of(params.featurize))
     days = [date.fromisoformat(day) for day in VALIDATED]
     task, _ = tune.task_of(seen, days, params.featurize, params.train, params.tune)
     before = tune.name_of(task, seen, params.featurize, params.train)
