@@ -45,7 +45,9 @@ METRICS = {
     "average_precision": _Metric(
         "Average precision", 3, 1, "share of losses among those named, averaged down the list; at random the loss rate"
     ),
-    "lift_10": _Metric("Lift 10 %", 2, 1, "losses in the riskiest tenth over those in a tenth drawn at random"),
+    "lift_5": _Metric("Lift 5 %", 2, 1, "losses in the riskiest twentieth over those in a twentieth drawn at random"),
+    "lift_10": _Metric("Lift 10 %", 2, 1, "the same of the riskiest tenth"),
+    "lift_20": _Metric("Lift 20 %", 2, 1, "the same of the riskiest fifth"),
     "brier": _Metric("Brier", 4, -1, "mean squared error of the risk; lower is better"),
     "ece": _Metric(
         "ECE",
