@@ -88,6 +88,7 @@ class Audit(Section):
 
 class Train(Section):
     cutoffs: int = Field(ge=1)
+    min_losses: int = Field(ge=1)
     calibration_cutoffs: int = Field(ge=0)
     rounds: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from features.errors import ConfigurationError
 from features.matrix import KEYS
-from models import competing
+from models import competing, sufficiency
 from models.causes import CauseRecipe
 from models.risk import Recipe, RiskModel, fit
 from models.splits import split
@@ -40,6 +40,8 @@ def run(layout: Layout, featurize: Featurize, params: Train, reasons: Reasons) -
     why = competing.fit(competing.ahead(matrix, featurize.period, recipe.lead), model.features, recipe)
     why = learn_exits(layout, why, matrix, featurize)
     save(layout, model, why, matrix, featurize, params, reasons)
+    if model.meta["constant_features"]:
+        log.warning("train %s: %s", layout.source, sufficiency.in_words(model.meta["constant_features"]))
     log.info("train %s: %s", layout.source, in_words(dict(why.exits)))
     log.info(
         "train %s: %s rows, %s losses, %s cut-offs, %s features; %.1f s; wrote %s (hash %s)",
@@ -55,12 +57,17 @@ def run(layout: Layout, featurize: Featurize, params: Train, reasons: Reasons) -
 
 
 def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Train) -> RiskModel:
-    """The recipe fitted on what had matured at `as_of`."""
+    """The recipe fitted on what had matured at `as_of`.
+
+    Raises ConfigurationError if the rows do not suffice to learn from (`models.sufficiency.require`).
+    """
     cutoffs = sorted(set(matrix["as_of"]))
     chosen = split(cutoffs, as_of, label_of(featurize), params.cutoffs, params.calibration_cutoffs)
     features = [name for name in matrix.columns if name not in KEYS]
-    recipe = Recipe(**params.model_dump(exclude={"cutoffs", "calibration_cutoffs"}))
-    return fit(rows_of(matrix), chosen, features, recipe, meta_of(plan_of(featurize)))
+    recipe = Recipe(**params.model_dump(exclude={"cutoffs", "min_losses", "calibration_cutoffs"}))
+    constant = sufficiency.require(rows_of(matrix)(chosen.train), features, params.min_losses)
+    meta = meta_of(plan_of(featurize)) | {"constant_features": constant}
+    return fit(rows_of(matrix), chosen, features, recipe, meta)
 
 
 def rows_of(matrix: pd.DataFrame) -> Callable[[Sequence[date]], pd.DataFrame]:
