@@ -63,4 +63,4 @@ def require(rows: pd.DataFrame, features: Sequence[str], least: int) -> list[str
 def in_words(constant: Sequence[str]) -> str:
     """What the log says of constant features."""
     shown = ", ".join(constant[:3]) + (", ..." if len(constant) > 3 else "")
-    return f"{len(constant)} features hold one value in all training rows and teach nothing: {shown}"
+    return f"features of one value in all training rows, which teach nothing ({len(constant)}): {shown}"

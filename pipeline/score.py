@@ -50,7 +50,7 @@ def run(layout: Layout, params: Params, as_of: date | None, out: Path, model: st
     scored = score(risk, why, layout, params, as_of or params.score.as_of, everyone)
     scores = scored.scores
     write_frame(scores, out)
-    if out == layout.scores:
+    if out.resolve() == layout.scores.resolve():
         told = label_free.live(scores, params.evaluate.bootstrap, params.evaluate.level, params.evaluate.seed)
         expected = {"as_of": str(scored.as_of), "model": risk.content_hash, "population": told}
         write_text(json.dumps(expected, indent=1) + "\n", layout.live)

@@ -68,5 +68,7 @@ def test_constant_is_what_pandas_counts_one_value_of(values):
 
 
 def test_many_constant_features_are_counted_and_a_few_named():
-    assert in_words(["a", "b"]).endswith("teach nothing: a, b")
-    assert in_words(list("abcde")) == "5 features hold one value in all training rows and teach nothing: a, b, c, ..."
+    assert in_words(["a", "b"]).endswith("which teach nothing (2): a, b")
+    assert (
+        in_words(list("abcde")) == "features of one value in all training rows, which teach nothing (5): a, b, c, ..."
+    )

@@ -53,7 +53,7 @@ def test_a_kind_whose_risk_is_off_is_named_with_the_side(report):
         "Where the risk is off beyond the uncertainty of resampling: Purchases of twelve months, smallest fifth (more"
         in words
     )
-    assert re.search(r"Of \d+ kinds 0\.\d would be by chance alone\.", words)
+    assert re.search(r"Of \d+ kinds, 0\.\d would be so by chance alone\.", words)
 
 
 def test_with_too_few_losses_the_measure_is_a_dash_and_that_is_said(report):
