@@ -71,7 +71,7 @@ def measure(
     horizons = horizons_of(params.featurize)
     own = {feature.name for feature in FEATURES if feature.reason in ("symptom", "context")}
     attention = [feature.name for feature in FEATURES if feature.theme in ("attention", "managers")]
-    recipe = Recipe(**params.train.model_dump(exclude={"cutoffs", "held_out"}))
+    recipe = Recipe(**params.train.model_dump(exclude={"cutoffs", "held_out", "min_losses"}))
     parts = []
     hazards = [name for name in truth.columns if name.startswith("hazard_")]
     months = truth[["account_id", "period", *hazards]].rename(columns={"period": "as_of"})

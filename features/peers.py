@@ -29,13 +29,18 @@ class Medians:
 
 def medians(amount: Array, values: dict[str, Array]) -> Medians:
     """Medians of (accounts,) `values` by feature, over all accounts and by tier of their `amount`; NaN for nobody."""
-    limits = np.quantile(amount, np.arange(1, TIERS) / TIERS) if len(amount) else np.full(TIERS - 1, np.inf)
+    limits = limits_of(amount)
     tiers = tiers_of(amount, limits)
     return Medians(
         limits,
         {name: np.array([_median(own[tiers == tier]) for tier in range(TIERS)]) for name, own in values.items()},
         {name: _median(own) for name, own in values.items()},
     )
+
+
+def limits_of(amount: Array) -> Array:
+    """(TIERS - 1,) amounts between the fifths of the accounts, by (accounts,) amounts; infinite for nobody."""
+    return np.quantile(amount, np.arange(1, TIERS) / TIERS) if len(amount) else np.full(TIERS - 1, np.inf)
 
 
 def tiers_of(amount: Array, limits: Array) -> Ints:

@@ -7,17 +7,18 @@ is the weighting by how often each was drawn; so the value and its interval come
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
+from scipy.special import logit
 
 from features.errors import ContractError
+from models.recalibration import dot, ratio, slopes
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -27,8 +28,6 @@ PAIRED = ("auc", "average_precision", "brier")
 
 _CLIP = 1e-6  # log-odds of a prediction of exactly 0 or 1 would be infinite
 _CELLS = 1 << 21  # resamples times accounts held at once: 16 MB an array, whatever `bootstrap` is
-_NEWTON_STEPS = 50
-_NEWTON_TOLERANCE = 1e-12  # squared Newton decrement for a weight of one: far below any interval
 
 
 @dataclass(frozen=True)
@@ -76,19 +75,31 @@ class Tally:
         order. So bins depend on neither the order of the rows nor the number of ties.
         """
         predicted_so_far = np.cumsum(self.total * self.risk, axis=1)
-        edges = self.weight[:, None] * np.arange(1, bins) / bins
+        group, part = self._cut(self.weight[:, None] * np.arange(1, bins) / bins)
+
+        def split(amount: FloatArray, so_far: FloatArray) -> FloatArray:
+            at_edge = _up_to(amount, so_far, group, part)
+            return np.diff(at_edge, axis=1, prepend=0.0, append=so_far[:, -1:])
+
+        return split(self.lost, self.lost_so_far), split(self.total * self.risk, predicted_so_far)
+
+    def lost_within(self, share: float) -> FloatArray:
+        """(B,) lost weight among the riskiest `share` of the weight, a group at the edge shared out as by `in_bins`."""
+        return _up_to(self.lost, self.lost_so_far, *self._cut(self.weight[:, None] * share))[:, 0]
+
+    def _cut(self, edges: FloatArray) -> tuple[IntArray, FloatArray]:
+        """(B, K) the group that each edge (B, K) of the weight cuts, and the part of it that lies above the edge."""
         rows = zip(self.total_so_far, edges, strict=True)
         group = np.stack([so_far.searchsorted(edge) for so_far, edge in rows]).clip(max=len(self.risk) - 1)
         held = np.take_along_axis(self.total, group, axis=1)
         before = np.take_along_axis(self.total_so_far, group, axis=1) - held
-        part = _ratio(edges - before, held)
+        return group, ratio(edges - before, held)
 
-        def split(amount: FloatArray, so_far: FloatArray) -> FloatArray:
-            whole = np.take_along_axis(so_far, group, axis=1)
-            at_edge = whole - (1 - part) * np.take_along_axis(amount, group, axis=1)
-            return np.diff(at_edge, axis=1, prepend=0.0, append=so_far[:, -1:])
 
-        return split(self.lost, self.lost_so_far), split(self.total * self.risk, predicted_so_far)
+def _up_to(amount: FloatArray, so_far: FloatArray, group: IntArray, part: FloatArray) -> FloatArray:
+    """(B, K) the amount (B, G) above each edge, of whose group (B, K) a `part` (B, K) lies above it."""
+    whole = np.take_along_axis(so_far, group, axis=1)
+    return whole - (1 - part) * np.take_along_axis(amount, group, axis=1)
 
 
 @dataclass(frozen=True)
@@ -137,7 +148,7 @@ def auc(tally: Tally) -> FloatArray:
     kept = kept_so_far[:, -1]
     below = np.einsum("bg,bg->b", tally.lost, kept[:, None] - kept_so_far)
     equal = np.einsum("bg,bg->b", tally.lost, tally.kept)
-    return _ratio(below + equal / 2, tally.losses * kept)
+    return ratio(below + equal / 2, tally.losses * kept)
 
 
 def average_precision(tally: Tally) -> FloatArray:
@@ -146,18 +157,17 @@ def average_precision(tally: Tally) -> FloatArray:
     Range 0 to 1, higher is better, chance is the overall share lost; no unit. NaN if no account was lost.
     Source: `sklearn.metrics.average_precision_score`.
     """
-    precision = _ratio(tally.lost_so_far, tally.total_so_far, otherwise=0.0)
-    return _ratio(np.einsum("bg,bg->b", tally.lost, precision), tally.losses)
+    precision = ratio(tally.lost_so_far, tally.total_so_far, otherwise=0.0)
+    return ratio(np.einsum("bg,bg->b", tally.lost, precision), tally.losses)
 
 
-def lift_10(tally: Tally) -> FloatArray:
-    """Share lost among the riskiest 10 % of accounts, over the share lost among all.
+def lift(tally: Tally, share: float) -> FloatArray:
+    """Share lost among the riskiest `share` of accounts, over the share lost among all.
 
-    Range 0 to 10, higher is better, 1 is chance; a ratio. Equal risks at the edge, and an account the edge cuts, count
-    by expectation. NaN if no account was lost. Source: Provost & Fawcett (2013), Data Science for Business, ch. 8.
+    Range 0 to 1 / share, higher is better, 1 is chance; a ratio. Equal risks at the edge, and an account the edge cuts,
+    count by expectation. NaN if no account was lost. Source: Provost & Fawcett (2013), Data Science for Business, ch. 8.
     """
-    lost, _ = tally.bins
-    return _ratio(lost[:, 0] * BINS, tally.losses)
+    return ratio(tally.lost_within(share), tally.losses * share)
 
 
 def brier(tally: Tally) -> FloatArray:
@@ -165,8 +175,8 @@ def brier(tally: Tally) -> FloatArray:
 
     Range 0 to 1, lower is better; squared probability. Source: Brier (1950), Monthly Weather Review 78(1).
     """
-    squares = _dot(tally.lost, (1 - tally.risk) ** 2) + _dot(tally.kept, tally.risk**2)
-    return _ratio(squares, tally.weight)
+    squares = dot(tally.lost, (1 - tally.risk) ** 2) + dot(tally.kept, tally.risk**2)
+    return ratio(squares, tally.weight)
 
 
 def ece(tally: Tally) -> FloatArray:
@@ -178,7 +188,7 @@ def ece(tally: Tally) -> FloatArray:
     Source: Naeini, Cooper & Hauskrecht (2015), AAAI; Nguyen & O'Connor (2015), EMNLP, for equal counts.
     """
     lost, predicted = tally.bins
-    return _ratio(np.abs(lost - predicted).sum(axis=1), tally.weight)
+    return ratio(np.abs(lost - predicted).sum(axis=1), tally.weight)
 
 
 def slope(tally: Tally) -> FloatArray:
@@ -189,23 +199,26 @@ def slope(tally: Tally) -> FloatArray:
     separates lost from kept without error. Source: Cox (1958), Biometrika 45(3/4); Van Calster et al. (2016), Journal
     of Clinical Epidemiology 74.
     """
-    odds = logit(tally.risk.clip(_CLIP, 1 - _CLIP))
-    result = np.full(len(tally.total), np.nan)
-    rows = np.flatnonzero(_overlap(odds, tally.lost > 0, tally.kept > 0))
-    if not len(rows):
-        return result
-    scale = max(float(odds.std()), 1e-9)
-    scaled = (odds - odds.mean()) / scale
-    total, lost = (part if len(rows) == len(part) else part[rows] for part in (tally.total, tally.lost))
-    start = np.stack([logit(tally.losses[rows] / tally.weight[rows]), np.zeros(len(rows))], axis=1)
-    result[rows] = _newton(total, lost, scaled, start)[:, 1] / scale
-    return result
+    return slopes(logit(tally.risk.clip(_CLIP, 1 - _CLIP)), tally.total, tally.lost)
 
 
-METRICS: dict[str, Callable[[Tally], FloatArray]] = {
+def share_lost(tally: Tally) -> FloatArray:
+    """Share of the accounts that were lost: range 0 to 1; NaN for nobody."""
+    return ratio(tally.losses, tally.weight)
+
+
+def mean_risk(tally: Tally) -> FloatArray:
+    """Mean predicted probability, the share expected to be lost: range 0 to 1; NaN for nobody."""
+    return ratio(dot(tally.total, tally.risk), tally.weight)
+
+
+Metric = Callable[[Tally], FloatArray]
+METRICS: dict[str, Metric] = {
     "auc": auc,
     "average_precision": average_precision,
-    "lift_10": lift_10,
+    "lift_5": partial(lift, share=0.05),
+    "lift_10": partial(lift, share=0.1),
+    "lift_20": partial(lift, share=0.2),
     "brier": brier,
     "ece": ece,
     "slope": slope,
@@ -237,11 +250,30 @@ def evaluate(
     """Measure each model at each cut-off, with intervals from `bootstrap` resamples of the accounts.
 
     `predictions` has one row an account and cut-off: account_id, as_of, label (0 or 1), lapsed (bool), and a column of
-    probabilities for each of `models`; the first of them is compared with each of the others. Returns, ready for JSON,
+    probabilities for each of `models`. Returns what `measure` does for the populations "all" and "active" (not lapsed).
+    Raises ContractError for a missing column or a bad value.
+    """
+    _check(predictions, models, ["account_id", "as_of", "lapsed"])
+    populations = {"all": np.ones(len(predictions), dtype=bool), "active": ~predictions["lapsed"].to_numpy(bool)}
+    return measure(predictions, populations, models, METRICS, bootstrap, level, seed)
 
-    - "population" -> "all" or "active" (not lapsed) -> model -> as_of or "mean" -> {"n": rows, "losses": rows lost,
+
+def measure(
+    predictions: pd.DataFrame,
+    populations: Mapping[str, NDArray[np.bool_]],
+    models: Sequence[str],
+    metrics: Mapping[str, Metric],
+    bootstrap: int,
+    level: float,
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Each metric of each model at each cut-off and in each population, a mask (rows,) of `predictions` by its name.
+
+    The first of `models` is compared with each of the others. Returns, ready for JSON,
+
+    - "population" -> population -> model -> as_of or "mean" -> {"n": rows, "losses": rows lost,
       metric: {"value", "low", "high"}};
-    - "paired" -> "all" or "active" -> other model -> as_of or "mean" -> auc, average_precision, brier ->
+    - "paired" -> population -> other model -> as_of or "mean" -> auc, average_precision, brier ->
       {"value", "low", "high"} of the first model's less the other's.
 
     "mean" is the plain mean over the cut-offs at which the metric is defined; its n and losses are sums. Each resample
@@ -250,12 +282,11 @@ def evaluate(
     The interval holds the middle `level` of the resamples at which the metric is defined. What is undefined is None.
     The same seed gives the same result. Raises ContractError for a missing column or a bad value.
     """
-    _check(predictions, models, ["account_id", "as_of", "lapsed"])
+    _check(predictions, models, ["account_id", "as_of"])
     account, accounts = pd.factorize(predictions["account_id"])
     label = predictions["label"].to_numpy(float)
     days = pd.to_datetime(predictions["as_of"])
     cutoffs = {day.date().isoformat(): (days == day).to_numpy() for day in sorted(days.unique())}
-    populations = {"all": np.ones(len(label), dtype=bool), "active": ~predictions["lapsed"].to_numpy(bool)}
     rows = {
         (population, cutoff): np.flatnonzero(member & at)
         for population, member in populations.items()
@@ -270,8 +301,12 @@ def evaluate(
 
     blocks: list[dict[tuple[str, str, str], FloatArray]] = []
     for times in multiplicities(len(accounts), bootstrap, seed):
-        blocks.append({key: _measure(ranking, times[:, account[rows[key[:2]]]]) for key, ranking in rankings.items()})
-    undefined = np.full((len(METRICS), 1 + bootstrap), np.nan)
+        block = {}
+        for key, ranking in rankings.items():
+            counts = ranking.tally(times[:, account[rows[key[:2]]]])
+            block[key] = np.stack([metric(counts) for metric in metrics.values()])
+        blocks.append(block)
+    undefined = np.full((len(metrics), 1 + bootstrap), np.nan)
 
     def measured(population: str, model: str) -> dict[str, FloatArray]:
         """(metric, point and resamples) at each cut-off and in the mean."""
@@ -290,13 +325,13 @@ def evaluate(
         result["population"][population] = {
             model: {
                 cutoff: {"n": len(held[cutoff]), "losses": int(label[held[cutoff]].sum())}
-                | {metric: interval(series, level) for metric, series in zip(METRICS, at, strict=True)}
+                | {metric: interval(series, level) for metric, series in zip(metrics, at, strict=True)}
                 for cutoff, at in values[model].items()
             }
             for model in models
         }
         first, *others = models
-        paired = [(metric, list(METRICS).index(metric)) for metric in PAIRED]
+        paired = [(metric, list(metrics).index(metric)) for metric in PAIRED]
         result["paired"][population] = {
             other: {
                 cutoff: {metric: interval(at[i] - values[other][cutoff][i], level) for metric, i in paired}
@@ -355,23 +390,10 @@ def multiplicities(accounts: int, bootstrap: int, seed: int) -> Iterator[FloatAr
         yield np.stack([np.bincount(draw, minlength=accounts) for draw in draws]).astype(float)
 
 
-def _measure(ranking: _Ranking, weight: FloatArray) -> FloatArray:
-    """All metrics under each weighting: (metric, B)."""
-    counts = ranking.tally(weight)
-    return np.stack([metric(counts) for metric in METRICS.values()])
-
-
-def _ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float = np.nan) -> FloatArray:
-    """The quotient, and `otherwise` where the denominator is zero."""
-    out: FloatArray = np.full(numerator.shape, otherwise)
-    np.divide(numerator, denominator, out=out, where=denominator != 0)
-    return out
-
-
 def _mean(values: FloatArray) -> FloatArray:
     """Mean over the first axis of what is not NaN; NaN where all is."""
     known = ~np.isnan(values)
-    return _ratio(np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0).astype(float))
+    return ratio(np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0).astype(float))
 
 
 def interval(series: FloatArray, level: float) -> dict[str, float | None]:
@@ -384,61 +406,3 @@ def interval(series: FloatArray, level: float) -> dict[str, float | None]:
         return {"value": float(value), "low": None, "high": None}
     low, high = np.quantile(resamples, [(1 - level) / 2, (1 + level) / 2])
     return {"value": float(value), "low": float(low), "high": float(high)}
-
-
-def _overlap(odds: FloatArray, lost: NDArray[np.bool_], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Whether no threshold on the odds (G,), falling, parts lost from kept; only then is the likelihood's top finite.
-
-    `lost` and `kept` (B, G) say which groups hold any.
-    """
-    last = len(odds) - 1
-    lost_high, lost_low = odds[lost.argmax(axis=1)], odds[last - lost[:, ::-1].argmax(axis=1)]
-    kept_high, kept_low = odds[kept.argmax(axis=1)], odds[last - kept[:, ::-1].argmax(axis=1)]
-    both = lost.any(axis=1) & kept.any(axis=1)
-    overlap: NDArray[np.bool_] = both & (lost_low < kept_high) & (kept_low < lost_high)
-    return overlap
-
-
-def _dot(amount: FloatArray, value: FloatArray) -> FloatArray:
-    """(B, G) times (G,). Not by BLAS, whose threads wait for each other: four times slower on a busy machine."""
-    product: FloatArray = np.einsum("bg,g->b", amount, value)
-    return product
-
-
-def _newton(total: FloatArray, lost: FloatArray, predictor: FloatArray, start: FloatArray) -> FloatArray:
-    """Maximum-likelihood (intercept, slope) of B weighted logistic regressions at once: (B, 2).
-
-    `total` and `lost` (B, G) weights, `predictor` (G,). A full Newton step may leap over the top where predictors are
-    extreme. The gradient tells: behind the top it points back along the step. If it does by more than half of what it
-    pointed forward, half of the step is taken back; the likelihood is concave, so this ends at its top. Rows that do
-    not arrive are NaN.
-    """
-    square = predictor**2
-    target = np.stack([lost.sum(axis=1), _dot(lost, predictor)], axis=1)
-    at, step = start, np.zeros_like(start)
-    ahead = np.zeros(len(start))
-    tolerance = _NEWTON_TOLERANCE * total.sum(axis=1)
-    for _ in range(_NEWTON_STEPS):
-        chance = at[:, 1:] * predictor
-        chance += at[:, :1]
-        expit(chance, out=chance)
-        expected = total * chance
-        gradient = target - np.stack([expected.sum(axis=1), _dot(expected, predictor)], axis=1)
-        np.subtract(1.0, chance, out=chance)
-        expected *= chance
-        h0, h1, h2 = expected.sum(axis=1), _dot(expected, predictor), _dot(expected, square)
-        leapt = (gradient * step).sum(axis=1) < -ahead / 2
-        determinant = h0 * h2 - h1**2
-        newton = np.stack(
-            [h2 * gradient[:, 0] - h1 * gradient[:, 1], h0 * gradient[:, 1] - h1 * gradient[:, 0]], axis=1
-        )
-        newton = _ratio(newton, np.broadcast_to(determinant[:, None], newton.shape), otherwise=0.0)
-        newton_ahead = (newton * gradient).sum(axis=1)
-        arrived = ~leapt & (determinant > 0) & (newton_ahead < tolerance)
-        if arrived.all():
-            break
-        step = np.where(leapt[:, None], step / 2, newton)
-        ahead = np.where(leapt, ahead, newton_ahead)
-        at = np.where(leapt[:, None], at - step, np.where(arrived[:, None], at, at + step))
-    # The last step is known anyway, and squares what error is left.
-    return np.where(arrived[:, None], at + newton, np.nan)

@@ -147,17 +147,8 @@ class RiskModel:
 
 
 def fit(rows: pd.DataFrame, features: Sequence[str], recipe: Recipe, meta: Mapping[str, Any]) -> RiskModel:
-    """Fit the recipe on `rows`: the features, HORIZON in periods and the outcome at it in `label` (`training_rows`).
-
-    Raises ConfigurationError if the rows hold one class only.
-    """
+    """Fit the recipe on `rows`: the features, HORIZON in periods and the outcome at it in `label` (`training_rows`)."""
     label = rows["label"].to_numpy(dtype=np.float64)
-    if len(np.unique(label)) < 2:
-        what = "no account was lost" if not label.any() else "every account was lost"
-        raise ConfigurationError(
-            f"In the {len(label)} training rows {what}, so there is nothing to learn. "
-            "Check horizon and cut-offs in params.yaml."
-        )
     names = [*features, HORIZON]
     data = lgb.Dataset(rows[names].to_numpy(dtype=np.float64), label, feature_name=names, free_raw_data=True)
     parameters = recipe.parameters() | {"monotone_constraints": [*_directions(features), -1]}

@@ -30,6 +30,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 SCORER = Path(__file__).with_name("scorer.py")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "mlflow")
+LISTS = ("features", "constant_features", "train_cutoffs")  # of a model's meta: a run is told how many
 CARD = "model_card.json"  # artifact of a run: the facts of the model card
 
 
@@ -86,10 +87,8 @@ def log_training(
         example = rows[model.features].head(5).reset_index(drop=True)
         signature = infer_signature(example, pd.DataFrame({"risk": model.predict(example)}))
         with mlflow.start_run(run_name=f"train {source}"):
-            mlflow.log_params(
-                {**params, **{k: v for k, v in model.meta.items() if k not in ("features", "train_cutoffs")}}
-            )
-            mlflow.log_params({"features": len(model.features), "train_cutoffs": len(model.meta["train_cutoffs"])})
+            counted = {name: len(model.meta[name]) for name in LISTS if name in model.meta}
+            mlflow.log_params({**params, **model.meta, **counted})
             hashes = {"model_hash": model.content_hash, "cause_hash": why.content_hash}
             mlflow.set_tags(
                 {
@@ -136,6 +135,9 @@ def log_evaluation(
                         if value is not None:
                             mlflow.log_metric(f"{population}.{column}.{metric}", float(value))
             mlflow.log_metrics(values_of(metrics.get("money", {})))
+            for population, found in metrics.get("label_free", {}).items():
+                off = {f"label_free.{population}.{name}.error": value for name, value in found["error"].items()}
+                mlflow.log_metrics({name: value for name, value in off.items() if value is not None})
             for criterion in metrics["gate"]["criteria"]:
                 if criterion["figure"] is not None:
                     mlflow.log_metric(f"gate.{criterion['name']}", criterion["figure"])

@@ -9,9 +9,12 @@ from time import perf_counter
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from features.errors import ConfigurationError, LimitError
+from features.peers import limits_of, tiers_of
+from models import label_free, slices
 from models.baselines import baselines
 from models.campaign import Economics, measure
 from models.causes import CauseModel
@@ -30,6 +33,8 @@ from pipeline.train import fit_at, rows_of
 from reports import card
 
 log = logging.getLogger("holdfast")
+
+FACTS = ("account_id", "as_of", "label", "lapsed", "value", *slices.FACTS)  # of a prediction; what is left are models
 
 
 def run(
@@ -52,10 +57,13 @@ def run(
         [predict_at(matrix, cutoff, featurize, train) for cutoff in tqdm(cutoffs, desc="test cut-offs", disable=None)],
         ignore_index=True,
     )
-    models = [name for name in predictions.columns if name not in ("account_id", "as_of", "label", "lapsed", "value")]
+    predictions.insert(FACTS.index("region"), "region", regions_of(layout, predictions["account_id"]))
+    models = [name for name in predictions.columns if name not in FACTS]
     certainty = (params.bootstrap, params.level, params.seed)
     metrics: dict[str, Any] = evaluate(predictions, models, *certainty)
     metrics["money"] = {"active": measure(predictions, models, Economics(**money.model_dump()), *certainty)}
+    metrics["slices"] = slices.by_slice(predictions, ["risk", best_baseline(metrics)], *certainty)
+    metrics["label_free"] = label_free.checked(predictions, *certainty)
     metrics["interval"] = {"level": params.level, "resamples": params.bootstrap}
     model, why = RiskModel.load(layout.model), CauseModel.load(layout.causes)
     found = standing(layout.source, model, why)
@@ -116,12 +124,31 @@ def predict_at(matrix: pd.DataFrame, cutoff: date, featurize: Featurize, train: 
     test = matrix[(matrix["as_of"] == cutoff) & matrix["label"].notna()].reset_index(drop=True)
     history = rows_of(matrix)(matured(sorted(set(matrix["as_of"])), cutoff, label_of(featurize), train.cutoffs))
     frame = test[["account_id", "as_of", "label", "lapsed"]].copy()
-    frame["value"] = test["amount_12"].clip(lower=0.0)  # purchases of the twelve months before
+    amount = test["amount_12"].to_numpy(float)
+    frame["value"] = amount.clip(min=0.0)  # purchases of the twelve months before
+    frame["tier"] = tiers_of(amount, limits_of(amount))
+    frame["tenure"] = test["tenure"]
     frame["risk"] = fit_at(matrix, cutoff, featurize, train).predict(test)
     horizon = (label_of(featurize).end(cutoff) - cutoff).days
     for name, baseline in baselines(horizon).items():
         frame[name] = baseline.fit(history).predict(test)
     return frame
+
+
+def regions_of(layout: Layout, accounts: pd.Series[str]) -> pd.Series[str]:
+    """Today's region of each of the accounts, (rows,) in their order; missing where the accounts table has none."""
+    path = layout.tables / "accounts.parquet"
+    if not path.exists() or "region" not in pq.read_schema(path).names:
+        return pd.Series(None, index=accounts.index, dtype="str")
+    table = pd.read_parquet(path, columns=["account_id", "region"]).dropna().drop_duplicates("account_id")
+    return accounts.map(table.set_index("account_id")["region"])
+
+
+def best_baseline(metrics: dict[str, Any]) -> str:
+    """The baseline with the highest mean AUC over all eligible accounts."""
+    models = metrics["population"]["all"]
+    auc = {name: cells["mean"]["auc"]["value"] or 0.0 for name, cells in models.items() if name != "risk"}
+    return str(max(auc, key=lambda name: auc[name]))
 
 
 def gate(metrics: dict[str, Any], params: Evaluate) -> dict[str, Any]:

@@ -73,6 +73,10 @@ class Layout:
         return self.artifacts / "scores.parquet"
 
     @property
+    def live(self) -> Path:
+        return self.artifacts / "live.json"
+
+    @property
     def explanations(self) -> Path:
         return self.artifacts / "explanations.parquet"
 

@@ -112,6 +112,7 @@ class Audit(Section):
 class Train(Section):
     cutoffs: int = Field(ge=1)
     held_out: int = Field(ge=0)
+    min_losses: int = Field(ge=1)
     rounds: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)
     leaves: int = Field(ge=2)

@@ -41,6 +41,7 @@ def run(layout: Layout, params: Params) -> None:
             predictions=pd.read_parquet(layout.predictions),
             economics=economics,
             plan=plan_of(scores, economics, params.evaluate),
+            live=json.loads(layout.live.read_text(encoding="utf-8")),
             hypotheses=hypotheses(model.features),
             reason_names={code: names["en"] for code, names in taxonomy().names.items()},
             top=params.report.accounts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +14,7 @@ import pandas as pd
 from scipy.special import expit
 
 from features.matrix import SILENT
-from models import naming
+from models import label_free, naming
 from models.campaign import Economics
 from models.causes import CauseModel
 from models.evidence import PAST
@@ -21,7 +22,7 @@ from models.profit import contact_profit
 from models.risk import RiskModel
 from models.tracking import downloaded_model
 from pipeline import history
-from pipeline.frames import features_at, plan_from, write_frame
+from pipeline.frames import features_at, plan_from, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Params
 
@@ -42,12 +43,19 @@ class Scored:
 
 
 def run(layout: Layout, params: Params, as_of: date | None, out: Path, model: str | None, everyone: bool) -> None:
-    """Write the scores to `out`, Parquet or CSV by its ending, and keep them in the history."""
+    """Write the scores to `out`, Parquet or CSV by its ending, and keep them in the history.
+
+    What the ranking is likely to be worth goes to `live.json`, where `out` is the source's own `scores.parquet`.
+    """
     started = perf_counter()
     risk, why = resolve_model(layout, model)
     scored = score(risk, why, layout, params, as_of or params.score.as_of, everyone)
     scores = scored.scores
     write_frame(scores, out)
+    if out.resolve() == layout.scores.resolve():
+        told = label_free.live(scores, params.evaluate.bootstrap, params.evaluate.level, params.evaluate.seed)
+        expected = {"as_of": str(scored.as_of), "model": risk.content_hash, "population": told}
+        write_text(json.dumps(expected, indent=1) + "\n", layout.live)
     history.keep(layout, scores, scored.features(scored.as_of)[risk.features], risk, why)
     active = scores[~scores["lapsed"]]
     log.info(

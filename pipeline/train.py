@@ -12,7 +12,7 @@ import pandas as pd
 
 from features.errors import ConfigurationError
 from features.matrix import KEYS
-from models import competing
+from models import competing, sufficiency
 from models.causes import CauseRecipe
 from models.horizons import Horizons, matured, training_rows
 from models.risk import Recipe, RiskModel, fit
@@ -36,6 +36,8 @@ def run(layout: Layout, featurize: Featurize, params: Train, reasons: Reasons) -
     why = competing.fit(competing.ahead(matrix, featurize.period, recipe.lead), model.features, recipe)
     why = learn_exits(layout, why, matrix, featurize)
     save(layout, model, why, matrix, featurize, params, reasons)
+    if model.meta["constant_features"]:
+        log.warning("train %s: %s", layout.source, sufficiency.in_words(model.meta["constant_features"]))
     log.info("train %s: %s", layout.source, in_words(dict(why.exits)))
     log.info(
         "train %s: %s rows, %s losses, %s cut-offs, %s features; %.1f s; wrote %s (hash %s)",
@@ -68,31 +70,38 @@ def horizons_of(featurize: Featurize) -> Horizons:
 
 
 def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Train) -> RiskModel:
-    """The recipe fitted on what was known at `as_of`; its spread is not measured."""
-    horizons = horizons_of(featurize)
+    """The recipe fitted on what was known at `as_of`; its spread is not measured.
+
+    Raises ConfigurationError if the rows do not suffice to learn from (`models.sufficiency.require`).
+    """
+    horizons, features = horizons_of(featurize), [name for name in matrix.columns if name not in KEYS]
+    labelled = rows_of(matrix)(matured(sorted(set(matrix["as_of"])), as_of, horizons.label, params.cutoffs))
+    constant = sufficiency.require(labelled, features, params.min_losses)
     rows = training_rows(matrix, as_of, horizons, params.cutoffs)
-    recipe = Recipe(**params.model_dump(exclude={"cutoffs", "held_out"}))
+    recipe = Recipe(**params.model_dump(exclude={"cutoffs", "held_out", "min_losses"}))
     meta = {
         **meta_of(plan_of(featurize)),
         "horizon_periods": horizons.main,
         "steps": horizons.steps,
         "spread": None,
         "known_until": str(as_of),
+        "constant_features": constant,
         "train_cutoffs": [str(cutoff) for cutoff in sorted(set(rows["as_of"]))],
     }
-    return fit(rows, [name for name in matrix.columns if name not in KEYS], recipe, meta)
+    return fit(rows, features, recipe, meta)
 
 
 def with_spread(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Train) -> RiskModel:
     """The same with its spread, at the last `held_out` cut-offs whose label has matured: by a model fitted on what was
-    known at the first of them. Without history enough for that the spread stays unknown."""
+    known at the first of them. Where that is too little to learn from, the spread stays unknown."""
     model = fit_at(matrix, as_of, featurize, params)
-    label = label_of(featurize)
-    cutoffs = sorted(set(matrix.loc[matrix["label"].notna(), "as_of"]))
-    held = matured(cutoffs, as_of, label, params.held_out)
-    if not params.held_out or label.matures(cutoffs[0]) > held[0]:
+    if not params.held_out:
         return model
-    earlier = fit_at(matrix, held[0], featurize, params)
+    held = matured(sorted(set(matrix["as_of"])), as_of, label_of(featurize), params.held_out)
+    try:
+        earlier = fit_at(matrix, held[0], featurize, params)
+    except ConfigurationError:
+        return model
     frames = [rows_of(matrix)([cutoff]) for cutoff in held]
     off = spread([(earlier.predict(frame), frame["label"].to_numpy(dtype=float)) for frame in frames])
     return replace(model, meta={**model.meta, "spread": off})

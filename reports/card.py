@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from features.catalog import THEMES
 from models.taxonomy import hypotheses, observable, taxonomy
-from reports.page import METRICS, MODELS, POPULATIONS
+from reports.measures import METRICS, MODELS, POPULATIONS
 from reports.words import DASH, count, number, percent
 
 NOT_RECIPE = ("features", "train_cutoffs", "period", "horizon", "eligible", "min_orders", "booking_lag")

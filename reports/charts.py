@@ -39,6 +39,8 @@ _STYLE: dict[Any, Any] = {
     "legend.labelcolor": INK,
 }
 _ROW = 0.46  # inches: a line of text and its bar
+_LINE = 0.24  # inches: a line of text
+_LABEL = 26  # letters beside a plot
 _MARKS = ((ACCENT, "o", "-"), (SECOND, "s", "--"))
 _LINES = ((ACCENT, "-"), (SECOND, "--"), (MUTED, "-."))
 
@@ -72,6 +74,60 @@ def bars(key: str, rows: Sequence[Bar], title: str, description: str) -> Markup:
             axes.text(0, place + 0.45, row.label, color=MUTED if row.muted else INK)
             axes.text(1, place + 0.45, row.shown, color=MUTED, ha="right", transform=axes.get_yaxis_transform())
         return _inline(figure, key, title, description)
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A value with its interval; nothing but the label where it is not known."""
+
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def dots(
+    key: str, groups: Sequence[tuple[str, Sequence[Dot]]], line: float | None, title: str, description: str
+) -> Markup:
+    """Values with their intervals from the top down, under the head of their group; a line at what they are held against.
+
+    At least one value must be known. `key` as in `bars`.
+    """
+    lines: list[str | Dot] = []
+    for head, rows in groups:
+        lines += [head, *rows]
+    known = [edge for item in lines if isinstance(item, Dot) for edge in (item.low, item.value, item.high)]
+    edges = [edge for edge in (*known, line) if edge is not None]
+    margin = max(0.06 * (max(edges) - min(edges)), 0.005)
+    with matplotlib.rc_context(_STYLE):
+        height = _LINE * len(lines) + 0.35
+        figure = Figure(figsize=(4.8, height))
+        axes = figure.add_axes((0.40, 0.35 / height, 0.575, 1 - 0.35 / height))
+        axes.set_ylim(len(lines) - 0.5, -0.5)
+        axes.set_xlim(min(edges) - margin, max(edges) + margin)
+        if line is not None:
+            axes.axvline(line, color=GREY, linewidth=1)
+        label: dict[str, Any] = {"ha": "left", "va": "center", "transform": axes.get_yaxis_transform()}
+        for place, item in enumerate(lines):
+            if isinstance(item, str):
+                axes.text(-0.69, place, item, color=MUTED, **label)
+                continue
+            axes.text(-0.66, place, _short(item.label), color=INK if item.value is not None else MUTED, **label)
+            if item.low is not None and item.high is not None:
+                axes.plot([item.low, item.high], [place, place], color=ACCENT, linewidth=1.5)
+            if item.value is not None:
+                axes.plot(item.value, place, color=ACCENT, marker="o", markersize=5)
+        axes.set_yticks([])
+        axes.grid(axis="x", color=LINE, linewidth=0.6)
+        axes.set_axisbelow(True)
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+        return _inline(figure, key, title, description)
+
+
+def _short(label: str) -> str:
+    """The label cut to what its place holds."""
+    return label if len(label) <= _LABEL else f"{label[: _LABEL - 1].rstrip()}…"
 
 
 def calibration(key: str, curves: Mapping[str, pd.DataFrame], title: str, description: str) -> Markup:

@@ -13,48 +13,19 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.campaign import Economics
 from models.evidence import in_words
-from models.metrics import BINS, reliability
 from models.shares import UNEXPLAINED
 from models.taxonomy import taxonomy
-from reports import accounts, charts, earnings
+from reports import accounts, charts, earnings, quality
+from reports.measures import METRICS, MODELS, POPULATIONS
 from reports.words import DASH, count, money, number, percent, text
 
 WIN_BACK = 10  # accounts in the list for win-back, at most
 CONTACTS = 10  # ... and in that of those most worth contacting
-
-MODELS = {"risk": "Holdfast", "recency": "Recency", "rfm_logistic": "RFM logistic", "bg_nbd": "BG/NBD"}
-POPULATIONS = {"all": "All eligible accounts", "active": "Active accounts"}
-
-
-@dataclass(frozen=True)
-class _Metric:
-    name: str
-    digits: int
-    better: int  # +1: higher is better, -1: lower is, 0: nearest to one
-    meaning: str
-
-
-METRICS = {
-    "auc": _Metric("AUC", 3, 1, "chance that a lost account was ranked above a kept one; 0.5 is a coin"),
-    "average_precision": _Metric(
-        "Average precision", 3, 1, "share of losses among those named, averaged down the list; at random the loss rate"
-    ),
-    "lift_10": _Metric("Lift 10 %", 2, 1, "losses in the riskiest tenth over those in a tenth drawn at random"),
-    "brier": _Metric("Brier", 4, -1, "mean squared error of the risk; lower is better"),
-    "ece": _Metric(
-        "ECE",
-        3,
-        -1,
-        "mean distance between risk and observed share over ten bins; lower is better; resamples tend to lie above it",
-    ),
-    "slope": _Metric("Slope", 2, 0, "of the calibration; 1 is right, below 1 the risks are too extreme"),
-}
 
 
 @dataclass(frozen=True)
@@ -66,9 +37,9 @@ class Report:
     this data), share_unexplained. From `naming` on all are null where an account is not among the riskiest ones that
     reasons are told of. `evidence`: `models.evidence.COLUMNS`. `explanations`: account_id, risk_without_<code>, since,
     risk_then and change_<group>, as `pipeline.explain` writes them. Neither needs a row of every account.
-    `names`: account_id to name, may be empty. `metrics`: what `metrics.evaluate` returns, and `money` -> active as
-    `campaign.measure` returns it. `plan`: what `campaign.plan` returns of the active accounts. `predictions`: account_id,
-    as_of, label, lapsed and a column a model. `reason_names`: code to English name. `hypotheses`: codes of the reasons
+    `names`: account_id to name, may be empty. `metrics`: what `metrics.evaluate` returns, `money` -> active as
+    `campaign.measure` returns it, and where they are there slices, label_free and champion as stage evaluate writes them. `plan`: what `campaign.plan` returns of the active accounts. `predictions`: account_id,
+    as_of, label, lapsed and a column a model. `live`: what stage score expects of the ranking, may be empty. `reason_names`: code to English name. `hypotheses`: codes of the reasons
     that this data show only from afar (`models.taxonomy.hypotheses`). `top`: accounts in the table. `lineage`: shown in
     the footer as it is.
     """
@@ -85,6 +56,7 @@ class Report:
     predictions: pd.DataFrame
     economics: Economics
     plan: Mapping[str, Any]
+    live: Mapping[str, Any]
     reason_names: Mapping[str, str]
     hypotheses: Sequence[str]
     top: int
@@ -98,7 +70,7 @@ def render(report: Report) -> str:
     told = _told(active)
     reasons = _by_reason(report, told)
     unseen = _not_observable(report)
-    quality = [_population(report, population) for population in POPULATIONS]
+    evaluated = [quality.population(report.metrics, report.predictions, kind) for kind in POPULATIONS]
     return (
         _environment(report)
         .get_template("report.html.j2")
@@ -106,7 +78,7 @@ def render(report: Report) -> str:
             report=report,
             day=in_words(report.as_of),
             headline=_headline(report, active, gone),
-            findings=_findings(report, active, told, reasons, quality[-1]),
+            findings=_findings(report, active, told, reasons, evaluated[-1]),
             reasons=reasons,
             reasons_chart=_reasons_chart(report, reasons),
             told=len(told),
@@ -129,7 +101,10 @@ def render(report: Report) -> str:
             ),
             lapsed=len(gone),
             lapsed_money=_total(gone["expected_loss"]),
-            quality=quality,
+            quality=evaluated,
+            slices=quality.slices(report.metrics),
+            champion=quality.champion(report.metrics),
+            expected=quality.expected(report.metrics, report.live),
             metrics=METRICS,
             unknown_name=report.reason_names.get("not_observable", "Cannot be seen on this data"),
         )
@@ -235,7 +210,7 @@ def _findings(
     active: pd.DataFrame,
     told: pd.DataFrame,
     reasons: Sequence[Mapping[str, Any]],
-    quality: Mapping[str, Any],
+    evaluated: Mapping[str, Any],
 ) -> list[str]:
     """What was found, in sentences."""
     if not len(active):
@@ -264,7 +239,7 @@ def _findings(
     unexplained = next((row for row in reasons if row["code"] == UNEXPLAINED), None)
     if unexplained and unexplained["share"] is not None:
         findings.append(f"For {percent(unexplained['share'])} of {it} no documented reason stands out.")
-    differences = [row["differences"]["auc"] for row in quality["paired"]]
+    differences = [row["differences"]["auc"] for row in evaluated["paired"]]
     if differences:
         better = sum(cell["verdict"] == "better" for cell in differences)
         findings.append(
@@ -273,7 +248,7 @@ def _findings(
         )
     if larger := [
         MODELS.get(row["model"], row["model"])
-        for row in quality["paired"]
+        for row in evaluated["paired"]
         if row["differences"]["brier"]["verdict"] == "worse"
     ]:
         findings.append(f"The error of its risks (Brier) was larger than that of {', '.join(larger)}.")
@@ -344,90 +319,3 @@ def _worklist(report: Report, rows: pd.DataFrame) -> list[dict[str, Any]]:
         )
         for shown, row in zip(_accounts(report, rows), rows.to_dict("records"), strict=True)
     ]
-
-
-def _population(report: Report, population: str) -> dict[str, Any]:
-    """Tables and calibration plot of all eligible or of active accounts."""
-    models = report.metrics.get("population", {}).get(population, {})
-    cells = {model: cutoffs["mean"] for model, cutoffs in models.items()}
-    own: Mapping[str, Any] = next(iter(cells.values()), {})
-    cutoffs = [day for day in next(iter(models.values()), {}) if day != "mean"]
-    paired = [
-        {"model": other, "differences": _differences(values["mean"]), "sentence": ""}
-        for other, values in report.metrics.get("paired", {}).get(population, {}).items()
-    ]
-    for row in paired:
-        row["sentence"] = _sentence(MODELS.get(row["model"], row["model"]), row["differences"])
-    plot, curves = _calibration(report, population, cells)
-    return {
-        "key": population,
-        "name": POPULATIONS[population],
-        "n": own.get("n", 0),
-        "losses": own.get("losses", 0),
-        "cutoffs": cutoffs,
-        "models": cells,
-        "paired": paired,
-        "paired_metrics": [name for name in METRICS if paired and name in paired[0]["differences"]],
-        "plot": plot,
-        "curves": curves,
-    }
-
-
-def _differences(mean: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, Any]]:
-    return {name: {**cell, "verdict": _verdict(name, cell["low"], cell["high"])} for name, cell in mean.items()}
-
-
-def _verdict(metric: str, low: float | None, high: float | None) -> str:
-    """Where the interval of a difference lies, and so which of two models is better: better, worse, open, unknown."""
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
-        return "unknown"
-    if low > 0:
-        return "better" if METRICS[metric].better > 0 else "worse"
-    if high < 0:
-        return "worse" if METRICS[metric].better > 0 else "better"
-    return "open"
-
-
-def _sentence(other: str, differences: Mapping[str, Mapping[str, Any]]) -> str:
-    """Where each interval lies, in words."""
-    parts = []
-    for name, cell in differences.items():
-        if cell["verdict"] == "unknown":
-            parts.append(f"{METRICS[name].name}: not known")
-        elif cell["verdict"] == "open":
-            parts.append(f"{METRICS[name].name}: the interval holds zero, so no difference is shown")
-        else:
-            side = "above" if cell["low"] > 0 else "below"
-            parts.append(f"{METRICS[name].name}: the interval lies {side} zero, Holdfast is {cell['verdict']}")
-    return f"Against {other}. {'; '.join(parts)}."
-
-
-def _calibration(
-    report: Report, population: str, cells: Mapping[str, Mapping[str, Any]]
-) -> tuple[str, list[tuple[str, list[dict[str, Any]]]]]:
-    """Plot of the model and of the baseline with the highest AUC, and its numbers; nothing without predictions."""
-    known = report.predictions[report.predictions["label"].notna()]
-    if population == "active":
-        known = known[~known["lapsed"].to_numpy(dtype=bool)]
-    if known.empty:
-        return "", []
-
-    def auc(model: str) -> float:
-        value = cells.get(model, {}).get("auc", {}).get("value")
-        return -1.0 if value is None else float(value)
-
-    baselines = [model for model in (cells or MODELS) if model != "risk" and model in known]
-    shown = ["risk", *sorted(baselines, key=auc, reverse=True)[:1]]
-    bins = min(BINS, len(known))
-    curves = {
-        MODELS.get(model, model): reliability(known["label"].to_numpy(float), known[model].to_numpy(float), bins)
-        for model in shown
-    }
-    table = [
-        (name, [{str(key): float(value) for key, value in row.items()} for row in curve.to_dict("records")])
-        for name, curve in curves.items()
-    ]
-    widest = {name: float(np.abs(curve["predicted"] - curve["observed"]).max()) for name, curve in curves.items()}
-    spoken = "; ".join(f"{name} at most {gap * 100:.1f} points from what was observed" for name, gap in widest.items())
-    title = f"Calibration, {POPULATIONS[population].lower()}: predicted risk against share lost"
-    return charts.calibration(f"calibration-{population}", curves, title, f"{spoken}."), table

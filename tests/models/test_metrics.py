@@ -119,15 +119,45 @@ def test_slope_says_how_far_odds_were_exaggerated():
 
 def test_lift_counts_the_riskiest_tenth():
     label = np.r_[1.0, 1.0, np.zeros(18)]
-    assert metrics.lift_10(tally(label, np.linspace(1, 0, 20)))[0] == pytest.approx(10.0)
-    assert metrics.lift_10(tally(label, np.linspace(0, 1, 20)))[0] == 0.0
+    assert metrics.lift(tally(label, np.linspace(1, 0, 20)), 0.1)[0] == pytest.approx(10.0)
+    assert metrics.lift(tally(label, np.linspace(0, 1, 20)), 0.1)[0] == 0.0
 
 
 def test_lift_takes_a_tie_on_its_edge_by_expectation():
     label = np.r_[1.0, 0.0, 0.0, 0.0, np.zeros(15), 1.0]
     probability = np.r_[np.full(4, 0.9), np.full(16, 0.1)]
     # two of the four riskiest are drawn, and hold half a loss: 0.25 lost among them against 0.1 overall
-    assert metrics.lift_10(tally(label, probability))[0] == pytest.approx(2.5)
+    assert metrics.lift(tally(label, probability), 0.1)[0] == pytest.approx(2.5)
+
+
+@given(weighted(), st.sampled_from([0.05, 0.1, 0.2, 0.37]))
+def test_lift_is_that_of_the_accounts_put_in_random_order_and_cut_exactly(case, share):
+    """The plain way: each tie shares its losses evenly, accounts are taken one by one, and the last in part."""
+    label, probability, weight = case
+    left, lost = share * weight.sum(), 0.0
+    for risk in sorted(set(probability), reverse=True):
+        tied = probability == risk
+        held = weight[tied].sum()
+        taken = min(left, held)
+        lost += taken / held * (weight * label)[tied].sum() if held else 0.0
+        left -= taken
+    expected = lost / (share * weight.sum()) / ((weight * label).sum() / weight.sum())
+    assert metrics.lift(tally(label, probability, weight), share)[0] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_each_lift_takes_its_own_share():
+    label = np.r_[np.ones(5), np.zeros(95)]
+    counts = tally(label, np.linspace(1, 0, 100))
+    found = {name: METRICS[name](counts)[0] for name in ("lift_5", "lift_10", "lift_20")}
+    assert found == {"lift_5": pytest.approx(20), "lift_10": pytest.approx(10), "lift_20": pytest.approx(5)}
+
+
+@given(weighted())
+def test_shares_are_plain_means(case):
+    label, probability, weight = case
+    counts = tally(label, probability, weight)
+    assert metrics.share_lost(counts)[0] == pytest.approx(np.average(label, weights=weight))
+    assert metrics.mean_risk(counts)[0] == pytest.approx(np.average(probability, weights=weight), abs=1e-12)
 
 
 def test_ece_by_hand():
@@ -163,7 +193,7 @@ def test_reliability_shares_its_bins_with_ece(case):
 
 @pytest.mark.parametrize(
     ("label", "undefined"),
-    [(0.0, {"auc", "average_precision", "lift_10", "slope"}), (1.0, {"auc", "slope"})],
+    [(0.0, {"auc", "average_precision", "lift_5", "lift_10", "lift_20", "slope"}), (1.0, {"auc", "slope"})],
 )
 def test_what_one_class_leaves_undefined_is_nan(label, undefined):
     counts = tally(np.full(12, label), np.linspace(0.1, 0.9, 12))

@@ -48,11 +48,6 @@ def test_a_missing_feature_is_named(model, matrix):
         model.predict(matrix.drop(columns="recency"))
 
 
-def test_one_class_is_refused(matrix):
-    with pytest.raises(ConfigurationError, match="no account was lost"):
-        fit(matrix.assign(label=0.0), NAMES, RECIPE, META)
-
-
 def test_evidence_moves_the_risk_only_in_the_direction_in_which_it_harms(model, matrix):
     before = model.predict(matrix)
     for name, step in (("rebates_overdue", 1.0), ("manager_absent", 2.0), ("return_share_12", 0.5)):

@@ -233,7 +233,8 @@ def test_metrics_and_predictions_are_written(market):
     metrics = json.loads((market / "artifacts/simulated/metrics.json").read_text())
     predictions = pd.read_parquet(market / "artifacts/simulated/predictions.parquet")
     assert list(predictions.columns) == [
-        *("account_id", "as_of", "label", "lapsed", "value", "risk", "recency", "rfm_logistic", "bg_nbd")
+        *("account_id", "as_of", "label", "lapsed", "value", "tier", "region", "tenure"),
+        *("risk", "recency", "rfm_logistic", "bg_nbd"),
     ]
     assert predictions["value"].ge(0).all()
     cell = metrics["population"]["active"]["risk"]["mean"]
@@ -243,6 +244,55 @@ def test_metrics_and_predictions_are_written(market):
     assert metrics["decision"]["champion"]
     assert "champion" not in metrics  # the first has nobody to be compared with
     assert (market / "artifacts/simulated/model_card.md").read_text().startswith("# Model card: simulated, model ")
+
+
+def test_slices_are_cut_by_the_accounts_own_facts(market):
+    folder = market / "artifacts/simulated"
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    regions = pd.read_parquet(market / "data/simulated/tables/accounts.parquet").set_index("account_id")["region"]
+    assert predictions["region"].tolist() == regions.loc[predictions["account_id"]].tolist()
+    matrix = pd.read_parquet(market / "data/simulated/matrix").astype({"as_of": str})
+    keyed = matrix.set_index(["account_id", "as_of"]).loc[
+        list(zip(predictions["account_id"], predictions["as_of"].astype(str), strict=True))
+    ]
+    assert predictions["tenure"].tolist() == keyed["tenure"].tolist()
+    ordered = keyed["amount_12"].groupby("as_of").rank(pct=True)
+    assert (predictions["tier"].to_numpy() == np.ceil(ordered.to_numpy() * 5) - 1).mean() > 0.99
+    found = json.loads((folder / "metrics.json").read_text())["slices"]
+    for kind, rows in (("all", predictions), ("active", predictions.query("not lapsed"))):
+        for cut in found[kind].values():
+            assert sum(row["n"] for row in cut) == len(rows)
+            assert sum(row["losses"] for row in cut) == rows["label"].sum()
+    assert "By kind of active account" in (folder / "model_card.md").read_text()
+
+
+def test_what_is_expected_of_the_scoring_is_written_and_shown(market):
+    folder = market / "artifacts/simulated"
+    live = json.loads((folder / "live.json").read_text())
+    scores = pd.read_parquet(folder / "scores.parquet")
+    assert live["as_of"] == str(scores["as_of"].iloc[0])
+    active = live["population"]["active"]
+    assert active["n"] == (~scores["lapsed"]).sum()
+    risk = scores.loc[~scores["lapsed"], "risk"]
+    assert active["share_lost"]["value"] == pytest.approx(risk.mean(), abs=0.02)
+    past = json.loads((folder / "metrics.json").read_text())["label_free"]["active"]
+    page = (folder / "report.html").read_text()
+    assert f"expected AUC {active['auc']['value']:.3f}" in page
+    assert f"was off by {past['error']['auc']:.3f} on average" in page
+
+
+def test_too_few_losses_to_learn_from_are_refused_with_the_count(market, tmp_path):
+    params = yaml.safe_load((market / "params.yaml").read_text())
+    params["train"]["min_losses"] = 1_000_000
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    for name in ("sources", "data"):
+        (project / name).symlink_to(market / name)
+    done = holdfast(project, "train")
+    assert done.returncode == 2
+    assert "at least 1,000,000 are needed (train.min_losses)" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_what_a_contact_earns_is_the_formula_with_the_parameters(market):
@@ -276,6 +326,7 @@ def test_the_same_inputs_give_the_same_bytes(market):
         for name in (
             *(
                 "scores.parquet",
+                "live.json",
                 "explanations.parquet",
                 "evidence.parquet",
                 "metrics.json",

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import reports.card
+from models import label_free, slices
 from models.metrics import evaluate
 from models.taxonomy import taxonomy
 from reports.card import facts_of, render
@@ -138,6 +139,39 @@ def test_reasons_are_told_by_what_shows_them():
     text = card()
     assert f"Shown by tables of their own: {names['broken_promises']['en']}, {names['staff_turnover']['en']}." in text
     assert f"{names['competitor']['en']}" in text.split("Cannot be seen on this data: ")[1]
+
+
+def test_kinds_of_accounts_and_the_check_without_labels_are_told():
+    rng = np.random.default_rng(3)
+    rows = predictions(MODELS).assign(tier=0, region="North | West", tenure=rng.uniform(1, 700, 240))
+    cut = slices.by_slice(rows, MODELS[:2], 20, 0.9, 1)
+    checked = label_free.checked(rows, 20, 0.9, 1)
+    text = card(slices=cut, label_free=checked)
+    region = cut["active"]["region"][0]
+    auc = region["models"]["risk"]["auc"]
+    assert (
+        f"| region: North \\| West | {region['n']} | {region['losses']} | {region['expected']:.0f} | {auc['value']:.3f} ("
+        in text
+    )
+    assert (
+        f"{checked['all']['error']['auc']:.3f} in AUC and {checked['all']['error']['share_lost']:.3f} in the share"
+        in text
+    )
+    assert "\n\n\n" not in text
+    assert "By kind" not in card()
+
+
+def test_constant_features_are_named():
+    facts = facts_of(
+        "mine",
+        META | {"constant_features": ["recency"]},
+        RUN,
+        metrics(),
+        REASONS,
+        {"precision": 0.71, "least_share": 0.58},
+    )
+    assert "| 1, which teach nothing: recency |" in render(facts)
+    assert "one value" not in card()
 
 
 def test_words_of_users_do_not_break_the_table():

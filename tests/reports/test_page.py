@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models import campaign, evidence, naming
-from models.metrics import evaluate
+from models import campaign, evidence, label_free, naming, slices
+from models.metrics import METRICS, evaluate
 from models.taxonomy import taxonomy
 from reports.page import Report, render
 from reports.words import count
@@ -96,6 +96,9 @@ def predictions_of(accounts: int = 150) -> pd.DataFrame:
             "label": (rng.random(n) < risk).astype(float),
             "lapsed": risk > 0.5,
             "value": rng.gamma(0.7, 10_000, n),
+            "tier": rng.integers(0, 5, n),
+            "region": np.where(rng.random(n) < 0.5, "North", None),
+            "tenure": rng.uniform(1, 1500, n),
             "risk": risk,
         }
     )
@@ -114,6 +117,13 @@ def plan_of(scores: pd.DataFrame) -> dict:
 def report() -> Report:
     scores, predictions = scores_of(), predictions_of()
     money = campaign.measure(predictions, MODELS, ECONOMICS, 20, 0.95, 1)
+    metrics = {
+        **evaluate(predictions, MODELS, bootstrap=20, level=0.95, seed=1),
+        "money": {"active": money},
+        "slices": slices.by_slice(predictions, ["risk", "bg_nbd"], 20, 0.95, 1),
+        "label_free": label_free.checked(predictions, 40, 0.95, 1),
+        "interval": {"level": 0.95, "resamples": 20},
+    }
     return Report(
         source="simulated",
         as_of=date(2025, 1, 1),
@@ -123,10 +133,11 @@ def report() -> Report:
         evidence=evidence_of(scores),
         explanations=explanations_of(scores),
         names={"A001": "Müller & Söhne"},
-        metrics={**evaluate(predictions, MODELS, bootstrap=20, level=0.95, seed=1), "money": {"active": money}},
+        metrics=metrics,
         predictions=predictions,
         economics=ECONOMICS,
         plan=plan_of(scores),
+        live={"as_of": "2025-01-01", "population": label_free.live(scores, 40, 0.95, 1)},
         reason_names={code: names["en"] for code, names in taxonomy().names.items()},
         hypotheses=(),
         top=7,
@@ -227,7 +238,7 @@ def svgs(html: str) -> list[ElementTree.Element]:
 
 def test_charts_are_images_with_a_title_in_the_colours_of_the_page(page):
     charts = svgs(page)
-    assert len(charts) == 4
+    assert len(charts) == 5
     for chart in charts:
         assert chart.get("role") == "img"
         first, second = list(chart)[:2]
@@ -254,7 +265,7 @@ def test_headers_have_a_scope_and_tables_scroll_in_a_box_of_their_own(page):
     reader = Reader(page)
     headers = [attributes for tag, attributes in reader.tags if tag == "th"]
     assert headers
-    assert all(attributes.get("scope") in ("col", "row") for attributes in headers)
+    assert all(attributes.get("scope") in ("col", "row", "rowgroup") for attributes in headers)
     assert page.count("<table") == len(re.findall(r'<div class="scroll" [^>]*>\s*<table', page))
     assert {"header", "main", "footer"} <= {tag for tag, _ in reader.tags}
 
@@ -483,10 +494,11 @@ def emptied(metrics):
 
 
 def test_metrics_that_are_null_are_a_dash(report):
-    html = render(replace(report, metrics=emptied({**report.metrics, "money": {}})))
+    evaluated = {name: report.metrics[name] for name in ("population", "paired")}
+    html = render(replace(report, metrics=emptied(evaluated)))
     says_nothing_empty(html)
     quality = html[html.index("quality-heading") :]
-    assert len(re.findall(r'<td class="n[^"]*">–\s*</td>', quality)) == 2 * (4 * 6 + 3 * 3)
+    assert len(re.findall(r'<td class="n[^"]*">–\s*</td>', quality)) == 2 * (4 * len(METRICS) + 3 * 3)
     assert "AUC: not known" in quality
     assert "better than that of 0 of 3" in html
 
@@ -568,13 +580,14 @@ def test_without_accounts_evaluation_or_predictions(report):
         metrics={},
         predictions=report.predictions.head(0),
         plan=plan_of(report.scores.head(0)),
+        live={},
     )
     html = render(empty)
     says_nothing_empty(html)
     assert "Cannot be seen" not in html
     assert html.count("No evaluation is at hand") == 2
     unknown = replace(report, predictions=report.predictions.assign(label=np.nan))
-    assert len(svgs(render(unknown))) == 2
+    assert len(svgs(render(unknown))) == 3
 
 
 def test_inputs_are_left_as_they_were(report):
