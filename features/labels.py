@@ -70,7 +70,7 @@ Rows = Callable[[Outcomes], Expression]
 
 @dataclass(frozen=True)
 class Definition:
-    """A loss: `formula` in words, the `columns` of orders it needs beside account, day and return.
+    """A loss: `formula` in words with the rules in braces, the `columns` of orders it needs beside account, day and return.
 
     `rows` gives (account_id, cutoff, value), 1 lost, 0 kept, null where it does not apply or is not known yet; None for
     `silent`, which the matrix reads off its own days. `silence`: it is a matter of no order at all, which BG/NBD speaks
@@ -83,6 +83,10 @@ class Definition:
     columns: tuple[str, ...] = ()
     silence: bool = False
     capped: bool = False
+
+    def in_words(self, rules: Rules) -> str:
+        """The formula with its numbers."""
+        return self.formula.format(halved=rules.halved, gaps=rules.gaps, cap=rules.cap)
 
     def longest(self, rules: Rules) -> Duration:
         """The longest horizon of an account beyond that of all: nothing, or the cap. It decides maturity."""
@@ -219,7 +223,7 @@ DEFINITIONS: Mapping[str, Definition] = {
         Definition("silent", "No order in the horizon.", None, silence=True),
         Definition(
             "halved",
-            "Purchases net of returns in the horizon under half (featurize.halved) of the account's own norm: its "
+            "Purchases net of returns in the horizon under {halved:g} times the account's own norm: its "
             "purchases in the same window a year before, or, where it has not ordered for a year yet, those of its last "
             "twelve months scaled to the horizon. Not defined where the norm is not above zero.",
             _halved,
@@ -234,8 +238,8 @@ DEFINITIONS: Mapping[str, Definition] = {
         ),
         Definition(
             "rhythm",
-            "No order in the account's own horizon: three (featurize.rhythm_gaps) of its mean gaps between days with an "
-            "order, at least the horizon and at most six periods (featurize.rhythm_cap).",
+            "No order in the account's own horizon: {gaps:g} times its mean gap between days with an order, at least the "
+            "horizon and at most {cap}.",
             _rhythm,
             silence=True,
             capped=True,

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from features.errors import ConfigurationError
 from features.labels import DEFINITIONS, column_of
 from models.definitions import FloatArray, compare, moves, two_kinds
-from pipeline.frames import read_matrix, write_text
+from pipeline.frames import read_matrix, rules_of, write_text
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Params, Train
 from pipeline.report import names_of
@@ -36,7 +36,7 @@ def run(layout: Layout, params: Params) -> None:
     started = perf_counter()
     matrix = read_matrix(layout.matrix)
     names = [name for name in DEFINITIONS if column_of(name) in matrix.columns]
-    day = last_known(matrix, names)
+    day = last_known(matrix[~matrix["lapsed"]], names)
     active = matrix[(matrix["as_of"] == day) & ~matrix["lapsed"]].set_index("account_id")
     risks = {}
     for name in tqdm(names, desc="definitions", disable=None):
@@ -55,7 +55,7 @@ def run(layout: Layout, params: Params) -> None:
         "as_of": str(day),
         "accounts": len(active),
         "predicts": params.featurize.label,
-        "formula": {name: DEFINITIONS[name].formula for name in risks},
+        "formula": {name: DEFINITIONS[name].in_words(rules_of(params.featurize)) for name in risks},
         **compare(table, labels),
         "moves": moves(table, next(iter(risks)), MOVED),
     }

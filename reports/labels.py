@@ -16,7 +16,7 @@ from models.evidence import in_words
 from reports import charts
 from reports.words import count, number, percent
 
-TITLES = {"silent": "Silent", "halved": "Halved", "range_lost": "Line given up", "rhythm": "Silent by its own rhythm"}
+TITLES = {"silent": "Silent", "halved": "Halved", "range_lost": "Line given up", "rhythm": "Own rhythm"}
 
 
 @dataclass(frozen=True)
