@@ -77,7 +77,7 @@ def beside(layout: Layout, params: Featurize, tables: Mapping[str, Any]) -> tupl
     Raises ConfigurationError if the one to be predicted is among the latter.
     """
     found = tuple(definition.name for definition in shown(set(tables["orders"].columns)))
-    for name in DEFINITIONS.keys() - set(found):
+    for name in [name for name in DEFINITIONS if name not in found]:
         needed = f"orders.{' and '.join(DEFINITIONS[name].columns)}"
         if name == params.label:
             raise ConfigurationError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -152,12 +153,11 @@ def test_an_order_of_yesterday_alone_is_a_whole_horizons_worth(tmp_path):
 
 
 def test_a_habit_takes_two_horizons_one_of_them_of_the_last_two(tmp_path):
+    number = count()
+
     def bought(account: str, line: str | None, *months_ago: int) -> list[dict]:
         days = [MONTH.before(AS_OF, months) for months in months_ago]
-        return [
-            {**order(hash((account, line, months)) % 10**9, account, day), "product_line": line}
-            for months, day in zip(months_ago, days, strict=True)
-        ]
+        return [{**order(next(number), account, day), "product_line": line} for day in days]
 
     rows = [
         *bought("both", "L1", 3, 6),  # horizons end a day before these: [-3, 0) and [-6, -3)
