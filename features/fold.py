@@ -8,7 +8,7 @@ no sum is worked out from `Known`, the tables as known at each cut-off.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -25,6 +25,7 @@ from ibis.util import gen_name
 
 from features.declaration import (
     Additive,
+    Array,
     AsOf,
     Days,
     Distinct,
@@ -258,6 +259,17 @@ class Fold:
             found["cutoff"].to_numpy().astype(np.int64),
             np.array([np.where(day < 0, NEVER, day) for day in numbers]),
         )
+
+    def outcomes(self, dates: pa.Table, rows: Callable[[Expression, Expression], Expression]) -> Array:
+        """(accounts, cut-offs): what `rows`, given the orders and the table `dates` of cut-offs, says happened.
+
+        It returns (account_id, cutoff, value), at most one row for an account and cut-off; NaN where it has none.
+        """
+        cutoffs = self._put(f"dates_{len(self._created)}", dates)
+        found = self._query(self._coded(rows(self._tables["orders"], cutoffs)).filter(ibis._.value.notnull()))
+        values = np.full((len(self.accounts), len(self.grid.at)), np.nan)
+        values[found["code"].to_numpy(), found["cutoff"].to_numpy()] = found["value"].to_numpy()
+        return values
 
     # -- building ------------------------------------------------------------------------------------------------
 

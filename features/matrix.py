@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from tqdm import tqdm
 from features.catalog import available, facts_of
 from features.declaration import Array, Expression, Feature
 from features.fold import Cutoffs, Fold, LateOrders, day_number
+from features.labels import DEFINITIONS, LABELS, Outcomes, Rows, Rules, column_of, dates_of
 from features.orders import AMOUNT, ORDER_DAYS
 from features.peers import against, medians, peered
 from features.periods import Duration, Label, grids
@@ -30,7 +32,8 @@ Result = TypeVar("Result")
 YEAR_AMOUNT = "_year_amount"  # travels with the parts until peers are known
 MOST_STEPS = 12
 SILENT = tuple(f"silent_{step}" for step in range(1, MOST_STEPS + 1))
-KEYS = ("account_id", "as_of", "label", "lapsed", *SILENT)  # what a matrix may hold that is no feature
+KEYS = ("account_id", "as_of", "label", "lapsed", *SILENT, *LABELS)  # what a matrix may hold that is no feature
+RULES = Rules()
 HELD = 1 << 30  # bytes of parts that wait for their peers in memory
 THREADS = 2  # NumPy lets go of the interpreter's lock; more blocks at a time would only need more memory
 
@@ -41,6 +44,7 @@ class Plan:
 
     `block`: accounts whose windows are slid at a time. `steps`: so many columns `silent_<k>`, at most MOST_STEPS.
     `last_label`: cut-offs after it get no label, though it may have matured; their `silent_<k>` are as ever.
+    `predicts`: the definition in the column `label`, of `features/labels.py`. `beside`: those in columns `label_<name>`.
     """
 
     period: Duration
@@ -48,6 +52,9 @@ class Plan:
     block: int = 4_000
     steps: int = 6
     last_label: date | None = None
+    predicts: str = "silent"
+    beside: tuple[str, ...] = ()
+    rules: Rules = RULES
 
 
 def features_of(tables: Mapping[str, Expression]) -> tuple[Feature, ...]:
@@ -55,12 +62,14 @@ def features_of(tables: Mapping[str, Expression]) -> tuple[Feature, ...]:
     return available({name: set(table.columns) for name, table in tables.items()})
 
 
-def schema_of(features: Sequence[Feature], steps: int = Plan.steps) -> pa.Schema:
+def schema_of(features: Sequence[Feature], steps: int = Plan.steps, beside: Sequence[str] = ()) -> pa.Schema:
     """Columns of the matrix: keys, label (1 lost, 0 kept, null not yet known), lapsed, silent_1 .. silent_<steps> (1 no
-    order in so many periods from the cut-off on, 0 an order, null not yet known), then the features."""
+    order in so many periods from the cut-off on, 0 an order, null not yet known), label_<name> for the definitions
+    `beside`, then the features."""
+    numbers = (*SILENT[:steps], *map(column_of, beside), *(feature.name for feature in features))
     return pa.schema(
         [("account_id", pa.string()), ("as_of", pa.date32()), ("label", pa.float64()), ("lapsed", pa.bool_())]
-        + [(name, pa.float64()) for name in (*SILENT[:steps], *(feature.name for feature in features))]
+        + [(name, pa.float64()) for name in numbers]
     )
 
 
@@ -91,11 +100,12 @@ def _parts(
 ) -> Iterator[pa.Table]:
     """The parts of cut-offs that share their edges."""
     late = fold.late_orders()
+    outcomes = _outcomes(fold, plan, known_until)
     starts = range(0, len(fold.accounts), plan.block)
 
     def part(start: int) -> pa.Table:
         return _block(
-            fold, start, min(start + plan.block, len(fold.accounts)), group, plan, known_until, features, late
+            fold, start, min(start + plan.block, len(fold.accounts)), group, plan, known_until, features, late, outcomes
         )
 
     with (
@@ -212,13 +222,19 @@ def _block(
     known_until: date,
     features: Sequence[Feature],
     late: LateOrders,
+    outcomes: Mapping[str, Array],
 ) -> pa.Table:
     panel = fold.panel(low, high)
     view = View(panel, fold.grid)
     recency, order_days = view.since_last(ORDER_DAYS), view.days(ORDER_DAYS)
-    label, *steps = _no_order(view, fold.cutoffs, late, low, high, known_until)
+    silences = list(_no_order(view, fold.cutoffs, late, low, high, known_until))
+    labels = {"silent": silences[0], **{name: values[low:high] for name, values in outcomes.items()}}
     if plan.last_label is not None:
-        label[:, np.array([as_of > plan.last_label for as_of in group])] = np.nan
+        unwanted = np.array([as_of > plan.last_label for as_of in group])
+        labels = {name: np.where(unwanted, np.nan, values) for name, values in labels.items()}
+    # Where accounts have horizons of their own, those known first are no fair sample of a cut-off.
+    mature = np.array([plan.label.matures(as_of) <= known_until for as_of in group])
+    label = np.where(mature, labels[plan.predicts], np.nan)
     silent = view.day - np.array([day_number(plan.label.horizon.before(as_of)) for as_of in group])
     window = view.day - np.array([day_number(plan.label.eligible.before(as_of)) for as_of in group])
     # NaN recency (never ordered) compares false: not eligible
@@ -239,13 +255,27 @@ def _block(
         return pa.array(chosen, mask=np.isnan(chosen))
 
     arrays: list[pa.Array] = [ids, dates, known(label), pa.array((recency > silent)[account_of, cutoff_of])]
-    arrays += [known(step) for step in steps]
+    arrays += [known(values) for values in (*silences[1:], *(labels[name] for name in plan.beside))]
     arrays += [pa.array(column(feature.formula(view))) for feature in features]
-    schema = schema_of(features, plan.steps)
+    schema = schema_of(features, plan.steps, plan.beside)
     if peered(features):
         arrays.append(pa.array(column(view.total(AMOUNT, 12))))
         schema = schema.append(pa.field(YEAR_AMOUNT, pa.float64()))
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _outcomes(fold: Fold, plan: Plan, known_until: date) -> dict[str, Array]:
+    """For each definition that the plan asks for and the engine works out, (accounts, cut-offs) as a label."""
+    found = {}
+    for name in dict.fromkeys((plan.predicts, *plan.beside)):
+        if (rows := DEFINITIONS[name].rows) is not None:
+            dates = dates_of(fold.cutoffs, plan.rules, known_until)
+            found[name] = fold.outcomes(dates, partial(_work_out, rows, plan))
+    return found
+
+
+def _work_out(rows: Rows, plan: Plan, orders: Expression, cutoffs: Expression) -> Expression:
+    return rows(Outcomes(orders, cutoffs, plan.rules, plan.label.booking_lag))
 
 
 def _no_order(

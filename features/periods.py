@@ -133,12 +133,14 @@ class Label:
 
     Lost: no order in [as_of, as_of + horizon). Eligible: an order in [as_of - eligible, as_of) and at least
     `min_orders` days with an order before as_of. Lapsed: eligible, but no order in [as_of - horizon, as_of).
+    Where accounts have horizons of their own, `longest` is the longest of them, and decides when all labels are known.
     """
 
     horizon: Duration
     eligible: Duration
     min_orders: int = 1
     booking_lag: Duration = Duration(0, "day")
+    longest: Duration = Duration(0, "day")
 
     def end(self, as_of: date) -> date:
         """First day after the horizon (2024-06-15 for as_of 2024-03-15)."""
@@ -146,7 +148,7 @@ class Label:
 
     def matures(self, as_of: date) -> date:
         """First day on which the label is known: every order of the horizon has been booked by then."""
-        return self.booking_lag.after(self.end(as_of))
+        return self.booking_lag.after(max(self.end(as_of), self.longest.after(as_of)))
 
     def last_matured(self, known_until: date) -> date:
         """The latest as_of on day 28 or earlier whose label has matured at `known_until`."""

@@ -21,14 +21,14 @@ from models.causes import CauseModel
 from models.metrics import evaluate
 from models.registry import Registered
 from models.risk import RiskModel
-from pipeline.frames import meta_of, plan_of
+from pipeline.frames import SILENCE, meta_of, plan_of
 from pipeline.layout import Layout
 from pipeline.params import Evaluate, Featurize, Train
 from pipeline.reasons import last_rows
 from pipeline.train import fit_at
 from reports import card
 
-SAME = ("period", "horizon")  # else the two predict other things, from other windows
+SAME = ("period", "horizon", "label")  # else the two predict other things, from other windows
 
 
 def compare(
@@ -96,8 +96,9 @@ def comparable(champion: Registered, matrix: pd.DataFrame, featurize: Featurize)
     """Raise HoldfastError unless the champion predicts the same and this matrix has its features."""
     today = meta_of(plan_of(featurize))
     for name in SAME:
-        if champion.risk.meta[name] != today[name]:
-            raise HoldfastError(f"its {name} is {champion.risk.meta[name]}, now it is {today[name]}")
+        before, now = (meta.get(name, SILENCE) for meta in (champion.risk.meta, today))
+        if before != now:
+            raise HoldfastError(f"its {name} is {before}, now it is {now}")
     needed = [*champion.risk.features, *(name for names in champion.why.features.values() for name in names)]
     missing = [name for name in dict.fromkeys(needed) if name not in matrix.columns]
     if missing:

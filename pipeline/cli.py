@@ -244,6 +244,15 @@ def reasons(
 
 
 @app.command()
+def labels(source: Source = "simulated") -> None:
+    """Write the page of definitions of a loss: how the ranking of accounts moves with what counts as one."""
+    from pipeline import labels as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params)
+
+
+@app.command()
 def report(source: Source = "simulated") -> None:
     """Write the report page."""
     from pipeline import report as stage

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from features.errors import ConfigurationError, LimitError
+from features.labels import DEFINITIONS
 from features.peers import limits_of, tiers_of
 from models import label_free, slices
 from models.baselines import baselines
@@ -26,7 +27,7 @@ from models.registry import decide, settle, standing
 from models.risk import RiskModel
 from models.tracking import CARD, log_evaluation, run_of
 from pipeline.champion import compare
-from pipeline.frames import label_of, read_matrix, write_frame, write_text
+from pipeline.frames import label_of, read_matrix, rules_of, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Evaluate, Explain, Featurize, Money, Train
 from pipeline.train import fit_at, rows_of
@@ -69,6 +70,13 @@ def run(
     found = standing(layout.source, model, why)
     if found.rival is not None:
         metrics["champion"] = compare(layout, found.rival, why, matrix, predictions, featurize, train, params)
+    if not (definition := DEFINITIONS[featurize.label]).silence:
+        metrics["label"] = {"name": definition.name, "formula": definition.in_words(rules_of(featurize))}
+        log.info(
+            "evaluate %s: a loss is %s, BG/NBD speaks of no order: only its ranking counts",
+            layout.source,
+            definition.name,
+        )
     metrics["gate"] = gate(metrics, params)
     metrics["decision"] = decide(found, metrics["gate"])
     write_frame(predictions, layout.predictions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,9 +11,11 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+from features.errors import ConfigurationError
 from features.fold import connect, open_tables
+from features.labels import DEFINITIONS, shown
 from features.matrix import build, write
-from features.periods import rolling_cutoffs
+from features.periods import Duration, rolling_cutoffs
 from pipeline.frames import known_until, label_of, plan_of
 from pipeline.layout import Layout
 from pipeline.params import Featurize
@@ -29,7 +32,7 @@ def run(layout: Layout, params: Featurize) -> None:
         until = known_until(tables)
         labelled = cutoffs_of(params, tables, until)
         cutoffs = labelled + recent_cutoffs(params, labelled[-1], until)
-        plan = replace(plan_of(params), last_label=labelled[-1])
+        plan = replace(plan_of(params), last_label=labelled[-1], beside=beside(layout, params, tables))
         rows = write(build(connection, tables, cutoffs, plan, until), layout.matrix)
         connection.disconnect()
     log.info(
@@ -47,7 +50,8 @@ def run(layout: Layout, params: Featurize) -> None:
 
 def cutoffs_of(params: Featurize, tables: dict[str, Any], until: date) -> list[date]:
     """Cut-offs with a label: between the first with `history` behind it and the last whose label has matured, unless given."""
-    last = params.last_cutoff or label_of(params).last_matured(until)
+    label = replace(label_of(params), longest=Duration(0, "day"))  # one grid, whatever is predicted
+    last = params.last_cutoff or label.last_matured(until)
     first = params.first_cutoff
     if first is None:
         first_order: date = tables["orders"].ordered_at.min().to_pyarrow().as_py().date()
@@ -65,3 +69,19 @@ def recent_cutoffs(params: Featurize, last: date, until: date) -> list[date]:
     while params.booking_lag.after(params.period.after(last, len(recent) + 2)) <= until:
         recent.append(params.period.after(last, len(recent) + 1))
     return recent
+
+
+def beside(layout: Layout, params: Featurize, tables: Mapping[str, Any]) -> tuple[str, ...]:
+    """The definitions of a loss that the tables can show; a line in the log on each that they cannot.
+
+    Raises ConfigurationError if the one to be predicted is among the latter.
+    """
+    found = tuple(definition.name for definition in shown(set(tables["orders"].columns)))
+    for name in [name for name in DEFINITIONS if name not in found]:
+        needed = f"orders.{' and '.join(DEFINITIONS[name].columns)}"
+        if name == params.label:
+            raise ConfigurationError(
+                f"featurize.label is {name}, which needs {needed}. Ingest it, or choose among {', '.join(found)}."
+            )
+        log.info("featurize %s: without the label %s, which needs %s", layout.source, name, needed)
+    return found

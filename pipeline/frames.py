@@ -16,31 +16,47 @@ import pyarrow.parquet as pq
 
 from features.errors import ConfigurationError, ContractError
 from features.fold import connect, open_tables
+from features.labels import DEFINITIONS, Rules
 from features.matrix import Plan, build, features_of
 from features.periods import Duration, Label
 from pipeline.layout import Layout
 from pipeline.params import Featurize
 
+SILENCE = "silent"  # the definition of a loss that needs no name
+
 
 def plan_of(params: Featurize) -> Plan:
     """How the matrix is built, from `params.yaml`."""
-    return Plan(params.period, label_of(params), params.block, params.steps)
+    return Plan(
+        params.period, label_of(params), params.block, params.steps, predicts=params.label, rules=rules_of(params)
+    )
 
 
 def label_of(params: Featurize) -> Label:
     """What is predicted, from `params.yaml`."""
-    return Label(params.horizon, params.eligible, params.min_orders, params.booking_lag)
+    longest = DEFINITIONS[params.label].longest(rules_of(params))
+    return Label(params.horizon, params.eligible, params.min_orders, params.booking_lag, longest)
+
+
+def rules_of(params: Featurize) -> Rules:
+    """The numbers in the definitions of a loss, from `params.yaml`."""
+    cap = Duration(params.period.count * params.rhythm_cap, params.period.unit)
+    return Rules(params.halved, params.rhythm_gaps, cap)
 
 
 def meta_of(plan: Plan) -> dict[str, Any]:
-    """The plan in words, kept with a model so that scoring builds the same matrix."""
-    return {
+    """The plan in words, kept with a model so that scoring builds the same matrix; `label` and `longest` are left out
+    where it is the silence of all accounts alike."""
+    words = {
         "period": str(plan.period),
         "horizon": str(plan.label.horizon),
         "eligible": str(plan.label.eligible),
         "min_orders": plan.label.min_orders,
         "booking_lag": str(plan.label.booking_lag),
     }
+    if plan.predicts != SILENCE:
+        words |= {"label": plan.predicts, "longest": str(plan.label.longest)}
+    return words
 
 
 def plan_from(meta: dict[str, Any], block: int) -> Plan:
@@ -50,6 +66,7 @@ def plan_from(meta: dict[str, Any], block: int) -> Plan:
         Duration.parse(meta["eligible"]),
         int(meta["min_orders"]),
         Duration.parse(meta["booking_lag"]),
+        Duration.parse(meta.get("longest", "0 days")),
     )
     return Plan(Duration.parse(meta["period"]), label, block, steps=0)
 

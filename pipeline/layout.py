@@ -103,3 +103,11 @@ class Layout:
     @property
     def report(self) -> Path:
         return self.artifacts / "report.html"
+
+    @property
+    def labels(self) -> Path:
+        return self.artifacts / "labels.json"
+
+    @property
+    def labels_page(self) -> Path:
+        return self.artifacts / "labels.html"

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from features.errors import ConfigurationError
+from features.labels import DEFINITIONS
 from features.matrix import MOST_STEPS
 from features.periods import Duration
 from market.scenarios import SCENARIOS
@@ -97,11 +98,22 @@ class Featurize(Section):
     min_orders: int = Field(ge=1)
     booking_lag: DurationField
     steps: int = Field(ge=1, le=MOST_STEPS)
+    label: str
+    halved: float = Field(gt=0, le=1)
+    rhythm_gaps: float = Field(ge=1)
+    rhythm_cap: int = Field(ge=1)
     first_cutoff: date | None
     last_cutoff: date | None
     history: DurationField
     memory: str
     block: int = Field(ge=1)
+
+    @field_validator("label")
+    @classmethod
+    def _known(cls, label: str) -> str:
+        if label not in DEFINITIONS:
+            raise ValueError(f"must be one of {', '.join(DEFINITIONS)}")
+        return label
 
 
 class Audit(Section):

@@ -17,7 +17,7 @@ from models.causes import CauseRecipe
 from models.horizons import Horizons, matured, training_rows
 from models.risk import Recipe, RiskModel, fit
 from models.spread import spread
-from pipeline.frames import label_of, meta_of, plan_of, read_matrix
+from pipeline.frames import SILENCE, label_of, meta_of, plan_of, read_matrix
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Reasons, Train
 from pipeline.reasons import in_words, learn_exits, save
@@ -65,8 +65,9 @@ def outcomes_until(matrix: pd.DataFrame, featurize: Featurize) -> date:
 
 
 def horizons_of(featurize: Featurize) -> Horizons:
-    """The horizons that a risk is told for, from `params.yaml`."""
-    return Horizons(label_of(featurize), featurize.period, featurize.steps)
+    """The horizons that a risk is told for, from `params.yaml`: silences tell nothing of losses of another kind."""
+    steps = featurize.steps if featurize.label == SILENCE else 0
+    return Horizons(label_of(featurize), featurize.period, steps)
 
 
 def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Train) -> RiskModel:

@@ -160,6 +160,30 @@ def calibration(key: str, curves: Mapping[str, pd.DataFrame], title: str, descri
         return _inline(figure, key, title, description)
 
 
+def ranks(key: str, placed: pd.DataFrame, title: str, description: str) -> Markup:
+    """A line for each account from its rank in the first column of `placed` to those in the others, 1 on top.
+
+    All lines are faint but those of the accounts in the first column's riskiest tenth. At most 400 are drawn, evenly
+    spread over the ranks. `key` as in `bars`.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(4.8, 4.2))
+        axes = figure.add_axes((0.14, 0.09, 0.79, 0.88))
+        rows = placed.sort_values(placed.columns[0]).to_numpy(dtype=np.float64)
+        chosen = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), 400)).round().astype(int))
+        places = np.arange(placed.shape[1])
+        for row in rows[chosen][::-1]:  # the riskiest above the others
+            risky = row[0] <= np.ceil(0.1 * len(rows))
+            axes.plot(places, row, color=SECOND if risky else GREY, alpha=0.7 if risky else 0.25, linewidth=0.7)
+        axes.set_ylim(len(rows) + 0.5, 0.5)
+        axes.set_xlim(-0.12, places[-1] + 0.12)
+        axes.set_xticks(places, [str(name) for name in placed.columns])
+        axes.set_ylabel("Rank, 1 the riskiest")
+        for side in ("top", "right", "bottom"):
+            axes.spines[side].set_visible(False)
+        return _inline(figure, key, title, description)
+
+
 def profit(
     key: str,
     curves: Mapping[str, tuple[FloatArray, FloatArray]],

@@ -6,9 +6,11 @@ is worked out here a second time. A fact that is no sum has a twin in `TWINS`; o
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -17,11 +19,13 @@ import numpy as np
 
 from features.catalog import FEATURES, facts_of
 from features.declaration import Additive, AsOf, Days, Distinct, Fact, ItemValue, Latest, Shared
+from features.labels import Rules
 from features.periods import Duration, Label, periods_in_year
 from features.windows import Grid, Panel, View
 from tests.features.worlds import World, arrow, day_of, known, known_day
 
 Twin = Callable[["Known"], Mapping[Any, float]]
+Rows = list[dict[str, Any]]
 TWINS: dict[str, Twin] = {}
 
 
@@ -207,3 +211,75 @@ class OracleView(View):
 
 def _array(value: float) -> Any:
     return np.array([[float(value)]])
+
+
+def losses(
+    tables: World, account: str, as_of: date, period: Duration, label: Label, rules: Rules, until: date
+) -> dict[str, float | None]:
+    """Each definition of a loss by itself, in loops over rows; None where it does not apply or is not known at `until`."""
+    own = [row for row in tables["orders"] if row["account_id"] == account]
+    end = label.end(as_of)
+    matures = label.booking_lag.after(end)
+    return {
+        "silent": no_order(tables, account, as_of, end, matures, until),
+        "halved": _halved(own, as_of, end, matures, rules.halved) if matures <= until else None,
+        "range_lost": _range_lost(own, as_of, end, matures, label.horizon) if matures <= until else None,
+        "rhythm": _rhythm(tables, account, as_of, label, rules, until),
+    }
+
+
+def _bought(rows: Rows, low: date, high: date, known_before: date) -> Fraction:
+    return sum(
+        (
+            Fraction(str(row["amount"] or 0))
+            for row in rows
+            if low <= row["ordered_at"].date() < high and known_day("orders", row) < known_before
+        ),
+        Fraction(0),
+    )
+
+
+def _ordered_on(rows: Rows, known_before: date) -> list[date]:
+    return sorted(
+        {row["ordered_at"].date() for row in rows if not row["is_return"] and known_day("orders", row) < known_before}
+    )
+
+
+def _halved(rows: Rows, as_of: date, end: date, matures: date, share: float) -> float | None:
+    days = _ordered_on(rows, as_of)
+    if not days:
+        return None
+    year = Duration(12, "month")
+    bought, year_ago, season_end = _bought(rows, as_of, end, matures), year.before(as_of), year.before(end)
+    if days[0] <= year_ago and season_end <= as_of:
+        norm = _bought(rows, year_ago, season_end, as_of)
+    else:
+        horizon = (end - as_of).days
+        lived = max((as_of - max(days[0], year_ago)).days, horizon)
+        norm = _bought(rows, year_ago, as_of, as_of) * horizon / lived
+    return float(bought < Fraction(share) * norm) if norm > 0 else None
+
+
+def _range_lost(rows: Rows, as_of: date, end: date, matures: date, horizon: Duration) -> float | None:
+    habits, lost = 0, 0
+    for line in {row["product_line"] for row in rows} - {None}:
+        mine = [row for row in rows if row["product_line"] == line]
+        known = _ordered_on(mine, as_of)
+        seen = [
+            any(horizon.before(as_of, k) <= day < horizon.before(as_of, k - 1) for day in known) for k in (1, 2, 3, 4)
+        ]
+        if sum(seen) >= 2 and (seen[0] or seen[1]):
+            habits += 1
+            lost += not any(as_of <= day < end for day in _ordered_on(mine, matures))
+    return float(lost > 0) if habits else None
+
+
+def _rhythm(tables: World, account: str, as_of: date, label: Label, rules: Rules, until: date) -> float | None:
+    days = _ordered_on([row for row in tables["orders"] if row["account_id"] == account], as_of)
+    if not days:
+        return None
+    gaps = [(later - earlier).days for earlier, later in pairwise(days)]
+    length = math.ceil(rules.gaps * sum(gaps) / len(gaps)) if gaps else 0
+    horizon = (label.end(as_of) - as_of).days
+    end = as_of + timedelta(max(horizon, min(length, (rules.cap.after(as_of) - as_of).days)))
+    return no_order(tables, account, as_of, end, label.booking_lag.after(end), until)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from features.periods import Duration, Label
+from tests.features import worlds
 from tests.features.oracle import no_order
 from tests.features.test_time import AS_OF, order
-from tests.features.worlds import LABEL, MONTH, known_day, matrix, mutate_future, world
+from tests.features.worlds import LABEL, MONTH, known_day, mutate_future, world
 
 STEPS = [f"silent_{step}" for step in range(1, 7)]
 LAGGED = Label(LABEL.horizon, LABEL.eligible, booking_lag=Duration(20, "day"))
@@ -21,6 +23,9 @@ CASES = [
     (Duration(30, "day"), LAGGED, [AS_OF, date(2024, 2, 14)]),
     (Duration(7, "day"), Label(Duration(90, "day"), Duration(365, "day")), [date(2024, 1, 3)]),
 ]
+
+
+matrix = partial(worlds.matrix, features=())  # labels alone
 
 
 def values(frame: pd.DataFrame) -> pd.DataFrame:

@@ -13,8 +13,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.declaration import Feature
 from features.fold import connect, open_tables
-from features.matrix import Plan, build
+from features.labels import Rules
+from features.matrix import RULES, Plan, build
 from features.periods import Duration, Label
 from features.tables import TABLES, Column
 
@@ -251,12 +253,16 @@ def matrix(
     label: Label = LABEL,
     period: Duration = MONTH,
     last_label: date | None = None,
+    beside: tuple[str, ...] = (),
+    predicts: str = "silent",
+    rules: Rules = RULES,
+    features: Sequence[Feature] | None = None,
 ) -> pd.DataFrame:
     """The matrix of the tables, ordered by as_of and account; blocks of two accounts, so that edges of blocks count."""
     write(folder, tables)
     connection = connect("1GB")
-    plan = Plan(period, label, block=2, last_label=last_label)
-    parts = list(build(connection, open_tables(connection, folder), cutoffs, plan, until))
+    plan = Plan(period, label, 2, last_label=last_label, predicts=predicts, beside=beside, rules=rules)
+    parts = list(build(connection, open_tables(connection, folder), cutoffs, plan, until, features))
     connection.disconnect()
     frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
     return frame.sort_values(["as_of", "account_id"], ignore_index=True)

@@ -38,7 +38,9 @@ def test_each_account_goes_as_often_as_its_risk_says(risk):
     assert counts.total.sum(axis=1).tolist() == [len(risk)] * 400
     assert ((counts.lost >= 0) & (counts.lost <= counts.total)).all()
     spread = np.sqrt((counts.total[0] * counts.risk * (1 - counts.risk)) / 400)
-    assert (np.abs(counts.lost.mean(axis=0) - counts.total[0] * counts.risk) <= 6 * spread + 1e-9).all()
+    assert (
+        np.abs(counts.lost.mean(axis=0) - counts.total[0] * counts.risk) <= 6 * spread + 4 / 400
+    ).all()  # a rare one may go once or so
 
 
 @given(risks)
