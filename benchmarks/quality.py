@@ -46,7 +46,7 @@ RFM = ("recency", "tenure", "order_days_12", "order_days_total", "amount_12")  #
 ROW = ["account_id", "as_of"]
 SCRIPT = Path(__file__).with_name("quality_rivals.py")
 PINS = Path(__file__).with_name("quality-requirements.txt")
-DFS = {
+DFS: dict[str, Any] = {
     "windows": [None, "90 days"],
     "depth": 2,
     "primitives": [
@@ -54,7 +54,7 @@ DFS = {
         *("time_since_last", "time_since_first", "avg_time_between"),
     ],
 }
-AUTOGLUON = {"preset": "medium_quality", "eval_metric": "roc_auc", "without": []}
+AUTOGLUON: dict[str, Any] = {"preset": "medium_quality", "eval_metric": "roc_auc", "without": []}
 NETS = ["NN_TORCH", "FASTAI"]
 REFITTED = "_refitted"  # ending of the column of the same models fitted again on all rows
 
@@ -70,15 +70,16 @@ class Rival:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def rivals(nets: bool) -> dict[str, Rival]:
-    """All rivals by the name of their column; `nets`: AutoGluon's neural nets on stacked cut-offs too."""
-    trees = AUTOGLUON | {"without": [] if nets else NETS}
-    of_which = "" if nets else ", trees"
+def rivals(trees_only: bool) -> dict[str, Rival]:
+    """All rivals by the name of their column; `trees_only`: AutoGluon without its nets on stacked
+    cut-offs."""
+    some = AUTOGLUON | {"without": NETS if trees_only else []}
+    of_which = ", trees" if trees_only else ""
     sets = {"holdfast": "our features", "rfm": "RFM", "dfs": "DFS"}
     return {
         "catboost": Rival("CatBoost, our features", "catboost", "holdfast", True),
         **{f"autogluon_{name}_latest": Rival(f"AutoGluon, {title}, latest cut-off", "autogluon", name, False, AUTOGLUON) for name, title in sets.items()},
-        **{f"autogluon_{name}": Rival(f"AutoGluon, {title}{of_which}", "autogluon", name, True, trees) for name, title in sets.items()},
+        **{f"autogluon_{name}": Rival(f"AutoGluon, {title}{of_which}", "autogluon", name, True, some) for name, title in sets.items()},
     }  # fmt: skip
 
 
@@ -178,15 +179,27 @@ def stack_at(matrix: pd.DataFrame, cutoff: date, given: Featurize) -> Split:
 def frames_of(
     matrix: pd.DataFrame, features: Sequence[str], cutoff: date, given: Featurize, stacked: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training rows (with label, and `tuning` for those to choose on) and test rows (without label) of a rival."""
+    """Training rows (with label and `part`) and test rows (without label) of a rival.
+
+    Part "tuning": the last cut-offs, to choose on; "train": those whose label had matured before them; "gap": between, for
+    the last fit only. Labels of neighbouring cut-offs overlap: without a gap a model would be chosen for knowing accounts by
+    heart. All is "train" where the latest cut-off is all there is, or nothing had matured before the last ones.
+    """
     stack = stack_at(matrix, cutoff, given)
-    days = stack.train if stacked else stack.train[-1:]
     known = matrix["label"].notna()
+    days = stack.train if stacked else stack.train[-1:]
     train = matrix.loc[matrix["as_of"].isin(days) & known, [*ROW, "label", *features]]
-    train.insert(3, "tuning", train["as_of"].isin(stack.calibration if stacked else ()))
-    return train.reset_index(drop=True), matrix.loc[(matrix["as_of"] == cutoff) & known, [*ROW, *features]].reset_index(
-        drop=True
-    )
+    part = pd.Series("train", train.index)
+    if stacked and stack.calibration:
+        part[~train["as_of"].isin(stack.before_calibration)] = "gap"
+        part[train["as_of"].isin(stack.calibration)] = "tuning"
+    train.insert(3, "part", part)
+    test = matrix.loc[(matrix["as_of"] == cutoff) & known, [*ROW, *features]]
+    return train.reset_index(drop=True), test.reset_index(drop=True)
+
+
+def _features(matrix: pd.DataFrame) -> list[str]:
+    return [str(name) for name in matrix if name not in KEYS]
 
 
 def key_of(settings: Mapping[str, Any], *frames: pd.DataFrame) -> str:
@@ -285,12 +298,14 @@ def synthesised(place: Place, prepared: Prepared) -> tuple[pd.DataFrame, float]:
 
 def run_rivals(place: Place, prepared: Prepared, chosen: Mapping[str, Rival], bar: Any) -> Result:
     """All rivals at all cut-offs of a source; predictions hold account, cut-off and a column a rival."""
-    matrices = {"holdfast": (prepared.matrix, [name for name in prepared.matrix if name not in KEYS], 0.0)}
-    matrices["rfm"] = (prepared.matrix, list(RFM), 0.0)
+    matrices = {
+        "holdfast": (prepared.matrix, _features(prepared.matrix), 0.0),
+        "rfm": (prepared.matrix, list(RFM), 0.0),
+    }
     if any(rival.features == "dfs" for rival in chosen.values()):
         bar.set_postfix_str(f"{prepared.source} DFS")
         table, seconds = synthesised(place, prepared)
-        matrices["dfs"] = (table, [name for name in table if name not in KEYS], seconds)
+        matrices["dfs"] = (table, _features(table), seconds)
     parts: dict[date, pd.DataFrame] = {}
     spent: dict[str, list[float]] = {}
     versions: dict[str, str] = {}
@@ -360,9 +375,9 @@ def wall_time(place: Place, source: str, data: Path, last: int, development: boo
             if done.returncode:
                 raise HoldfastError(f"holdfast {stage} --source {source} failed:\n{done.stderr.strip()[-500:]}")
             found[stage] = clock.read()
-        features = [name for name in prepared.matrix if name not in KEYS]
+        features = _features(prepared.matrix)
         train, test = frames_of(prepared.matrix, features, prepared.cutoffs[-1], prepared.params.featurize, True)
-        frames = {"train": train.assign(tuning=False), "test": test}
+        frames = {"train": train.assign(part="train"), "test": test}
         clock = _Clock()
         _, told = answer_of(Place(work, place.python, None, place.cpus), "wall-time", "autogluon", AUTOGLUON, frames)
         refit = {"wall": told["refit_seconds"], "processor": told["refit_processor_seconds"]}
@@ -396,7 +411,7 @@ def _overlay(project: Path, source: str, cutoffs: Sequence[date]) -> None:
 def run(given: argparse.Namespace, root: Path) -> list[Result]:
     """All sources: the rivals from the cache or run, and Holdfast beside them unless --rivals-only."""
     place = Place(root, interpreter(root, given.python), given.time_limit, given.cpus)
-    chosen = rivals(given.nets)
+    chosen = rivals(given.trees_only)
     if unknown := sorted(set(given.rivals or ()) - set(chosen)):
         raise ConfigurationError(f"--rivals {unknown[0]!r} is not known. There are: {', '.join(chosen)}.")
     chosen = {name: rival for name, rival in chosen.items() if not given.rivals or name in given.rivals}
@@ -426,7 +441,7 @@ def arguments() -> argparse.ArgumentParser:
         "--rivals", nargs="+", metavar="NAME", help=f"some of: {', '.join(rivals(False))}; all by default"
     )
     parser.add_argument(
-        "--nets", action="store_true", help="AutoGluon's neural nets on stacked cut-offs too: minutes more for each"
+        "--trees-only", action="store_true", help="AutoGluon without neural nets on stacked cut-offs: half the time"
     )
     parser.add_argument("--time-limit", type=float, metavar="SECONDS", help="of one AutoGluon fit; none by default")
     parser.add_argument("--cpus", type=int, default=os.cpu_count() or 1, help="threads of a rival; all by default")
@@ -475,7 +490,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
             return 0
         clock = json.loads(timed.read_text(encoding="utf-8")) if timed.exists() else None
-        titles = {name: rival.title for name, rival in rivals(given.nets).items()}
+        titles = {name: rival.title for name, rival in rivals(given.trees_only).items()}
         typed = sys.argv[1:] if argv is None else argv
         page = quality_page.Page(results, titles, load(root, results[0].source).evaluate, clock, typed)
         if given.development:

@@ -111,20 +111,16 @@ class Page:
 
     def _how(self) -> list[str]:
         trees = any("trees" in title for title in self.titles.values())
-        nets = (
-            f" On stacked cut-offs its neural nets ({', '.join(NETS)}) are left out: they take longer than all trees together; "
-            "`--nets` takes them in."
-            if trees
-            else ""
-        )
+        nets = f" Its neural nets ({', '.join(NETS)}) are left out there (`--trees-only`)." if trees else ""
         return [
             "## How the rivals were run",
             "",
             "- No rival reads a label that had not matured at the test cut-off, nor any label of the test rows.",
-            f"- AutoGluon: preset `{AUTOGLUON['preset']}`, `eval_metric` `{AUTOGLUON['eval_metric']}`, no time limit unless the command has one. It learns from "
-            f"the latest {STACKED} matured cut-offs, chooses and weighs its models on the last {TUNING} of them, and is then fitted again on all "
-            f"(*refitted*), so that the latest months are not lost to it.{nets} *Latest cut-off*: of that one alone, with a "
-            "random holdout, as its guide begins, and with all of its models.",
+            f"- AutoGluon: preset `{AUTOGLUON['preset']}`, `eval_metric` `{AUTOGLUON['eval_metric']}`, no time limit unless the command has one. Of the "
+            f"latest {STACKED} matured cut-offs it chooses and weighs its models on the last {TUNING} and learns from those whose labels had matured before "
+            "them, as Holdfast's calibration does: labels of neighbouring cut-offs overlap, and with no gap between it chose the forests that know accounts "
+            "by heart. *Refitted*: the same models fitted again on all, so that the latest months are not lost."
+            f"{nets} *Latest cut-off*: of that one alone, with its own random holdout.",
             "- CatBoost: its defaults, on the same stacked cut-offs.",
             f"- *Our features*: every feature of Holdfast's matrix. *RFM*: {', '.join(f'`{name}`' for name in RFM)}. *DFS*: featuretools over accounts "
             f"and orders, {len(DFS['primitives'])} aggregations to depth {DFS['depth']}, over all time and the last 90 days, strictly before the cut-off.",

@@ -31,19 +31,20 @@ PACKAGES = {
 
 
 def autogluon(job: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """AutoGluon's preset, chosen by its score on the rows marked `tuning` where there are any, on its own holdout else.
+    """AutoGluon's preset, chosen by its score on the rows of part "tuning" where there are any, on its own holdout else.
 
-    `risk` is the best model as it was chosen, `refitted` the same fitted again on all rows, those it was chosen on too.
+    `risk` is the best model as it was chosen, `refitted` the same fitted again on all rows.
     """
     from autogluon.tabular import TabularPredictor
 
     train, test, given = _read(job)
-    tuning = train.pop("tuning")
+    part = train.pop("part")
+    tuning, gap = train[part == "tuning"], train[part == "gap"]
     with TemporaryDirectory(prefix="rival-") as folder:
         predictor = TabularPredictor("label", path=folder, eval_metric=given["eval_metric"], verbosity=0)
         predictor.fit(
-            train[~tuning],
-            tuning_data=train[tuning] if tuning.any() else None,
+            train[part == "train"],
+            tuning_data=tuning if len(tuning) else None,
             presets=given["preset"],
             excluded_model_types=given["without"] or None,
             time_limit=job["time_limit"],
@@ -52,7 +53,9 @@ def autogluon(job: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
         answer = {"risk": predictor.predict_proba(test)[1]}
         told = {"model": predictor.model_best, "trained": predictor.model_names()}
         chosen, used = perf_counter(), sum(os.times()[:4])
-        refitted = predictor.refit_full("best", set_best_to_refit_full=False, num_cpus=job["cpus"])
+        refitted = predictor.refit_full(
+            "best", set_best_to_refit_full=False, train_data_extra=gap if len(gap) else None, num_cpus=job["cpus"]
+        )
         answer["refitted"] = predictor.predict_proba(test, model=refitted[predictor.model_best])[1]
         told["refit_seconds"] = perf_counter() - chosen
         told["refit_processor_seconds"] = sum(os.times()[:4]) - used
@@ -66,7 +69,7 @@ def catboost(job: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
     train, test, _ = _read(job)
     with TemporaryDirectory(prefix="rival-") as folder:
         model = CatBoostClassifier(random_seed=0, verbose=False, train_dir=folder, thread_count=job["cpus"])
-        features = [name for name in train if name not in ("label", "tuning")]
+        features = [name for name in train if name not in ("label", "part")]
         model.fit(train[features], train["label"])
         return pd.DataFrame({"risk": model.predict_proba(test[features])[:, 1]}, test.index), {}
 
@@ -113,7 +116,7 @@ KINDS: dict[str, Callable[[dict[str, Any]], tuple[pd.DataFrame, dict[str, Any]]]
 
 
 def _read(job: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Training rows (label, tuning, features) and test rows (features, account and cut-off as index)."""
+    """Training rows (label, part, features) and test rows (features, account and cut-off as index)."""
     train = pd.read_parquet(job["train"]).drop(columns=KEYS)
     train["label"] = train["label"].astype(int)
     return train, pd.read_parquet(job["test"]).set_index(KEYS), job["settings"]
