@@ -1,4 +1,4 @@
-"""`docs/quality.md`: Holdfast against what people would pick, as `benchmarks/quality.py` measured it, with a picture."""
+"""`docs/quality.md`: Holdfast against what people would pick, as `python -m benchmarks.quality` measured it, with a picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality import AUTOGLUON, DFS, NETS, REFITTED, RFM, STACKED, TUNING, Result
+from benchmarks.quality_runs import AUTOGLUON, DFS, NETS, REFITTED, RFM, STACKED, TUNING, Result
 from models.metrics import evaluate
 from pipeline.frames import write_text
 from pipeline.params import Evaluate
@@ -52,6 +52,10 @@ class Page:
             for result in self.results
         }
 
+    @property
+    def development(self) -> bool:
+        return "--development" in self.arguments
+
     def rows(self, result: Result) -> list[str]:
         """The table of one source."""
         found = self.found[result.source]
@@ -82,6 +86,7 @@ class Page:
         lines = [
             "# Against what people would pick",
             "",
+            *(["*Development cut-offs, on which choices were made: not for `docs/`.*", ""] if self.development else []),
             "The same accounts at the same test cut-offs, from the raw files to the risk of each, by Holdfast's recipe and by what",
             "else is at hand. This page is written by",
             "",

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from tqdm import tqdm
 
-from benchmarks import quality
-from benchmarks.quality import AUTOGLUON, REFITTED, RFM, Place, Prepared, Result, Rival
+from benchmarks import quality, quality_runs, quality_time
 from benchmarks.quality_page import Page
+from benchmarks.quality_runs import AUTOGLUON, REFITTED, RFM, Place, Prepared, Result, Rival
 from features.errors import ConfigurationError, ContractError, HoldfastError
 from features.matrix import KEYS
 from features.periods import Duration, rolling_cutoffs
@@ -69,7 +69,7 @@ def matrix():
 def place(tmp_path, monkeypatch):
     script = tmp_path / "fake_rival.py"
     script.write_text(FAKE, encoding="utf-8")
-    monkeypatch.setattr(quality, "SCRIPT", script)
+    monkeypatch.setattr(quality_runs, "SCRIPT", script)
     monkeypatch.setenv("FAKE_RUNS", str(tmp_path / "runs.txt"))
     return Place(tmp_path, Path(sys.executable), cpus=1)
 
@@ -84,13 +84,13 @@ def prepared_of(matrix: pd.DataFrame, params, cutoffs=TESTS[-1:]) -> Prepared:
 
 
 def run(place: Place, prepared: Prepared, chosen: dict[str, Rival]) -> Result:
-    return quality.run_rivals(place, prepared, chosen, tqdm(disable=True))
+    return quality_runs.run_rivals(place, prepared, chosen, tqdm(disable=True))
 
 
 def test_without_the_rivals_environment_the_next_step_is_told(tmp_path):
     with pytest.raises(ConfigurationError, match=r"\.venv-quality/bin/python is missing.*Run `make quality`"):
-        quality.interpreter(tmp_path)
-    assert quality.interpreter(tmp_path, Path(sys.executable)) == Path(sys.executable)
+        quality_runs.interpreter(tmp_path)
+    assert quality_runs.interpreter(tmp_path, Path(sys.executable)) == Path(sys.executable)
 
 
 def test_the_command_says_so_too(capsys, monkeypatch, tmp_path):
@@ -108,29 +108,29 @@ def test_an_unknown_rival_is_refused(tmp_path):
 
 
 def test_development_reads_no_label_that_a_test_cutoff_could_see(matrix, params):
-    assert quality.chosen_cutoffs(matrix, params, 2, False) == list(TESTS[-2:])
-    chosen = quality.chosen_cutoffs(matrix, params, 3, True)
+    assert quality_runs.chosen_cutoffs(matrix, params, 2, False) == list(TESTS[-2:])
+    chosen = quality_runs.chosen_cutoffs(matrix, params, 3, True)
     assert chosen == [date(2011, 1, 10), date(2011, 2, 10), date(2011, 3, 10)]  # its 90 days end on 8 June
     assert all(label_of(params.featurize).matures(cutoff) < TESTS[0] for cutoff in chosen)
 
 
 def test_development_keeps_nothing_later_of_the_matrix(matrix, params, monkeypatch, tmp_path):
-    monkeypatch.setattr(quality, "ingest", lambda *given: None)
-    monkeypatch.setattr(quality.featurize, "run", lambda *given: None)
-    monkeypatch.setattr(quality, "read_matrix", lambda folder: matrix)
-    prepared = quality.prepare(ROOT, tmp_path, SOURCE, tmp_path, 3, True)
+    monkeypatch.setattr(quality_runs, "ingest", lambda *given: None)
+    monkeypatch.setattr(quality_runs.featurize, "run", lambda *given: None)
+    monkeypatch.setattr(quality_runs, "read_matrix", lambda folder: matrix)
+    prepared = quality_runs.prepare(ROOT, tmp_path, SOURCE, tmp_path, 3, True)
     assert prepared.matrix["as_of"].max() == prepared.cutoffs[-1] == date(2011, 3, 10)
 
 
 def test_nothing_to_learn_from_is_told(matrix, params):
     late = matrix[matrix["as_of"] >= date(2011, 6, 10)]
     with pytest.raises(ConfigurationError, match="no development cut-off with a matured label before it"):
-        quality.chosen_cutoffs(late, params, 3, True)
+        quality_runs.chosen_cutoffs(late, params, 3, True)
 
 
 @pytest.mark.parametrize("stacked", [True, False])
 def test_a_rival_learns_from_what_had_matured(matrix, params, stacked):
-    train, test = quality.frames_of(matrix, ["price"], TESTS[0], params.featurize, stacked)
+    train, test = quality_runs.frames_of(matrix, ["price"], TESTS[0], params.featurize, stacked)
     assert set(test["as_of"]) == {TESTS[0]}
     assert list(test) == ["account_id", "as_of", "price"]
     days = sorted(set(train["as_of"]))
@@ -186,7 +186,7 @@ def test_answers_for_other_accounts_are_refused(change, matrix):
     else:
         answer = pd.concat([answer, answer.iloc[:1]])
     with pytest.raises(ContractError, match=r"The rival x answered .* rows for 40 accounts asked for"):
-        quality.aligned(answer, test, "x")
+        quality_runs.aligned(answer, test, "x")
 
 
 def test_a_rival_that_fails_is_told_with_its_last_words(place, matrix, params):
@@ -206,14 +206,14 @@ def results_of(matrix: pd.DataFrame) -> list[Result]:
     )
     seconds = {"catboost": 20.0, "autogluon_rfm": 70.0}
     return [
-        quality.joined(
+        quality_runs.joined(
             Result(SOURCE, own, {"risk": 5.0}, {}), Result(SOURCE, other[::-1], seconds, {"catboost": "1.2"})
         )
     ]
 
 
 def test_the_page_pairs_each_rival_with_ours(matrix, params, tmp_path):
-    titles = {name: rival.title for name, rival in quality.rivals(False).items()}
+    titles = {name: rival.title for name, rival in quality_runs.rivals(False).items()}
     steps = {
         name: {"wall": 2.0, "processor": 3.0} for name in ("ingest", "featurize", "train", "evaluate", "autogluon")
     }
@@ -240,13 +240,13 @@ def test_the_page_pairs_each_rival_with_ours(matrix, params, tmp_path):
 
 def test_the_key_names_settings_columns_and_values():
     frame = pd.DataFrame({"account_id": ["a", "b"], "x": [1.0, 2.0]})
-    key = quality.key_of({"preset": "medium"}, frame)
-    assert key == quality.key_of({"preset": "medium"}, frame.copy())
+    key = quality_runs.key_of({"preset": "medium"}, frame)
+    assert key == quality_runs.key_of({"preset": "medium"}, frame.copy())
     others = [
-        quality.key_of({"preset": "best"}, frame),
-        quality.key_of({"preset": "medium"}, frame.rename(columns={"x": "y"})),
-        quality.key_of({"preset": "medium"}, frame[::-1]),
-        quality.key_of({"preset": "medium"}, frame.assign(x=[1.0, 2.5])),
+        quality_runs.key_of({"preset": "best"}, frame),
+        quality_runs.key_of({"preset": "medium"}, frame.rename(columns={"x": "y"})),
+        quality_runs.key_of({"preset": "medium"}, frame[::-1]),
+        quality_runs.key_of({"preset": "medium"}, frame.assign(x=[1.0, 2.5])),
     ]
     assert len({key, *others}) == 5
 
@@ -264,8 +264,44 @@ def test_orders_go_to_featuretools_one_row_an_order(tmp_path):
         }
     )
     lines.to_parquet(tmp_path / "orders.parquet")
-    table = quality.invoices(tmp_path / "orders.parquet", {"a"})
+    table = quality_runs.invoices(tmp_path / "orders.parquet", {"a"})
     assert json.loads(table.drop(columns="ordered_at").to_json(orient="records")) == [
         {"order": 0, "account_id": "a", "amount": -3.0, "quantity": 3.0, "lines": 1.0, "is_return": 1.0},
         {"order": 1, "account_id": "a", "amount": 3.0, "quantity": 3.0, "lines": 2.0, "is_return": 0.0},
     ]
+
+
+def test_wall_time_runs_the_stages_in_a_copy_and_autogluon_after_them(place, matrix, params, monkeypatch):
+    ran, projects = [], []
+    monkeypatch.setattr(quality_time, "prepare", lambda *given: prepared_of(matrix, params, [date(2011, 3, 10)]))
+
+    class Done:
+        returncode = 0
+
+    def stage(command, cwd, **rest):
+        ran.append(command[3])
+        projects.append(load(cwd, SOURCE))
+        return Done()
+
+    def answer(at, name, kind, settings, frames):
+        assert at.time_limit is None
+        assert at.cache != place.cache
+        assert set(frames["train"]["part"]) == {"train"}
+        ran.append(kind)
+        return pd.DataFrame(), {"refit_seconds": 0.0, "refit_processor_seconds": 0.0, "trained": ["NeuralNetTorch"]}
+
+    monkeypatch.setattr(quality_time.subprocess, "run", stage)
+    monkeypatch.setattr(quality_time, "answer_of", answer)
+    monkeypatch.setattr(quality_time, "_ratio", lambda found: {"wall": 3.0, "processor": 2.0})
+    at = Place(ROOT, place.python, 5.0, 1)
+    found = quality_time.wall_time(at, SOURCE, place.root, 1, True)
+    assert ran == ["ingest", "featurize", "train", "evaluate", "autogluon"]
+    assert projects[-1].evaluate.cutoffs == [date(2011, 3, 10)]
+    assert projects[-1].featurize.last_cutoff == date(2011, 3, 10)
+    assert found["ratio"] == {"wall": 3.0, "processor": 2.0}
+
+
+def test_the_ratio_sets_one_fit_against_training_with_evaluation():
+    clock = lambda seconds: {"wall": seconds, "processor": 2 * seconds}  # noqa: E731
+    found = {"train": clock(4.0), "evaluate": clock(6.0), "autogluon": clock(30.0)}
+    assert quality_time._ratio(found) == {"wall": 3.0, "processor": 3.0}
