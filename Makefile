@@ -3,7 +3,7 @@ DATA ?=
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test bench scenarios reasons docs lock clean
+.PHONY: run test bench quality scenarios reasons docs lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -18,6 +18,15 @@ test: .venv/installed
 bench: .venv/installed
 	python -m benchmarks.matrix
 	python -m benchmarks.shap_speed
+
+quality: .venv/installed .venv-quality/installed
+	python -m benchmarks.quality --wall-time online_retail_ii
+
+.venv-quality/installed: benchmarks/quality-requirements.txt
+	@echo "Installing the rivals into .venv-quality (a few minutes, once)"
+	$(PYTHON) -m venv .venv-quality
+	.venv-quality/bin/pip install --quiet -r benchmarks/quality-requirements.txt
+	@touch $@
 
 .venv/installed: requirements.lock pyproject.toml
 	@echo "Installing the locked dependencies into .venv (a few minutes, once)"
