@@ -19,7 +19,7 @@ import pandas as pd
 
 from features.errors import ConfigurationError, ContractError, HoldfastError
 from features.matrix import KEYS
-from models.splits import Split, split
+from models.horizons import matured
 from pipeline import featurize
 from pipeline.evaluate import predict_at, test_cutoffs
 from pipeline.frames import label_of, read_matrix, write_frame, write_text
@@ -156,10 +156,10 @@ def prepare(root: Path, work: Path, source: str, data: Path, last: int, developm
     return Prepared(source, params, matrix, layout.tables / "orders.parquet", tuple(cutoffs), seconds)
 
 
-def stack_at(matrix: pd.DataFrame, cutoff: date, given: Featurize) -> Split:
+def stack_at(matrix: pd.DataFrame, cutoff: date, given: Featurize) -> tuple[date, ...]:
     """The cut-offs a rival learns from at `cutoff`, by the rule that holds for Holdfast; not by its parameters, so that
     tuning Holdfast leaves the rivals' answers valid."""
-    return split(sorted(set(matrix["as_of"])), cutoff, label_of(given), STACKED, TUNING)
+    return matured(sorted(set(matrix["as_of"])), cutoff, label_of(given), STACKED)
 
 
 def frames_of(
@@ -173,12 +173,13 @@ def frames_of(
     """
     stack = stack_at(matrix, cutoff, given)
     known = matrix["label"].notna()
-    days = stack.train if stacked else stack.train[-1:]
+    days, tuning = stack if stacked else stack[-1:], stack[-TUNING:]
+    before = [day for day in stack if label_of(given).matures(day) <= tuning[0]]
     train = matrix.loc[matrix["as_of"].isin(days) & known, [*ROW, "label", *features]]
     part = pd.Series("train", train.index)
-    if stacked and stack.calibration:
-        part[~train["as_of"].isin(stack.before_calibration)] = "gap"
-        part[train["as_of"].isin(stack.calibration)] = "tuning"
+    if stacked and before:
+        part[~train["as_of"].isin(before)] = "gap"
+        part[train["as_of"].isin(tuning)] = "tuning"
     train.insert(3, "part", part)
     test = matrix.loc[(matrix["as_of"] == cutoff) & known, [*ROW, *features]]
     return train.reset_index(drop=True), test.reset_index(drop=True)
@@ -273,12 +274,12 @@ def synthesised(place: Place, prepared: Prepared) -> tuple[pd.DataFrame, float, 
     """The matrix with DFS features in place of ours, the seconds they take for what one test cut-off needs, versions."""
     wanted: set[date] = set()
     for cutoff in prepared.cutoffs:
-        wanted |= {cutoff, *stack_at(prepared.matrix, cutoff, prepared.params.featurize).train}
+        wanted |= {cutoff, *stack_at(prepared.matrix, cutoff, prepared.params.featurize)}
     matrix = prepared.matrix[prepared.matrix["as_of"].isin(wanted)].reset_index(drop=True)
     frames = {"rows": matrix[ROW], "orders": invoices(prepared.orders, set(matrix["account_id"]))}
     answer, told = answer_of(place, f"{prepared.source}-dfs", "dfs", DFS, frames)
     answer = aligned(answer, matrix, "dfs")
-    one = 1 + len(stack_at(prepared.matrix, prepared.cutoffs[-1], prepared.params.featurize).train)
+    one = 1 + len(stack_at(prepared.matrix, prepared.cutoffs[-1], prepared.params.featurize))
     table = pd.concat([matrix[list(KEYS)], answer.drop(columns=ROW)], axis=1)
     return table, told["processor_seconds"] * one / len(wanted), told["versions"]
 

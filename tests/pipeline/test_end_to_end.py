@@ -63,7 +63,9 @@ def test_scores_have_the_promised_columns(market):
     scores = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
     codes = [reason["code"] for reason in yaml.safe_load((ROOT / "reasons.yaml").read_text())["reasons"]]
     assert list(scores.columns) == [
-        *("account_id", "as_of", "lapsed", "risk", "rank", "expected_loss", "contact_profit"),
+        *("account_id", "as_of", "lapsed", "risk", "risk_low", "risk_high"),
+        *(f"silent_{step}" for step in range(1, 7)),
+        *("rank", "expected_loss", "contact_profit"),
         *("naming", "reason_1", "reason_2", "reason_3"),
         *(f"share_{code}" for code in codes),
         "share_unexplained",
@@ -71,6 +73,9 @@ def test_scores_have_the_promised_columns(market):
     assert scores["risk"].between(0, 1).all()
     assert scores["rank"].tolist() == list(range(1, len(scores) + 1))
     assert scores["risk"].is_monotonic_decreasing
+    assert ((scores["risk_low"] < scores["risk"]) & (scores["risk"] < scores["risk_high"])).all()
+    assert (scores.filter(like="silent_").diff(axis=1).iloc[:, 1:] <= 0).all(axis=None)
+    np.testing.assert_allclose(scores["silent_3"], scores["risk"])  # the horizon is three periods
     shares = scores.filter(like="share_")
     np.testing.assert_allclose(shares.sum(axis=1), 1.0)
     assert shares.notna().all(axis=None)  # every table is there
