@@ -81,7 +81,13 @@ def dfs(job: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
     given = job["settings"]
     rows = pd.read_parquet(job["rows"])
     entities = ft.EntitySet("trade")
-    entities.add_dataframe(pd.read_parquet(job["orders"]), "orders", index="order", time_index="ordered_at")
+    entities.add_dataframe(
+        pd.read_parquet(job["orders"]),
+        "orders",
+        index="order",
+        time_index="ordered_at",
+        logical_types={"account_id": "Categorical"},  # ids of digits are taken for numbers otherwise
+    )
     entities.normalize_dataframe("orders", "accounts", "account_id", make_time_index=False)
     at = rows[["account_id"]].assign(time=pd.to_datetime(rows["as_of"]))
     parts = []
@@ -104,6 +110,7 @@ def dfs(job: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
     table.index = table.index.set_names(KEYS)
     table = table.reset_index()
     table["as_of"] = table["as_of"].dt.date
+    table["account_id"] = table["account_id"].astype(str)
     told = {"features": table.shape[1] - len(KEYS)}
     return rows[KEYS].merge(table, on=KEYS, how="left", validate="one_to_one"), told
 

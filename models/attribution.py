@@ -11,24 +11,26 @@ from scipy.special import expit
 from features.catalog import DECLARED
 from models.horizons import HORIZON
 from models.risk import RiskModel
+from models.season import SEASON, shifts
 from models.treeshap import GroupShap
 
 FloatArray = npt.NDArray[np.float64]
 
 
 def contributions(model: RiskModel, frame: pd.DataFrame) -> tuple[pd.DataFrame, float]:
-    """Exact SHAP values in log-odds of the features and HORIZON, (rows, features + 1), and the base.
+    """Exact SHAP values in log-odds of the features, HORIZON and SEASON, (rows, features + 2), and the base.
 
     A row's values and the base add up to the model's log-odds of the row (to 1e-6).
     """
     names = [*model.features, HORIZON]
     shap = GroupShap.of(model.booster, range(len(names)))
-    return pd.DataFrame(shap.values(model.inputs(frame)), index=frame.index, columns=names), shap.base
+    values = pd.DataFrame(shap.values(model.inputs(frame)), index=frame.index, columns=names)
+    return values.assign(**{SEASON: shifts(model.meta["season"], frame)}), shap.base
 
 
 def grouped(values: pd.DataFrame) -> pd.DataFrame:
-    """Sums by declared reason, `symptom` and `context`, to which the horizon belongs: (rows, groups)."""
-    groups = ["context" if name == HORIZON else DECLARED[name].reason for name in values.columns]
+    """Sums by declared reason, `symptom` and `context`, to which horizon and season belong: (rows, groups)."""
+    groups = ["context" if name in (HORIZON, SEASON) else DECLARED[name].reason for name in values.columns]
     return values.T.groupby(groups, sort=False).sum().T
 
 

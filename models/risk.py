@@ -2,7 +2,8 @@
 
 One model tells the risk of no order for any horizon: the horizon is a feature in which risk may only fall. It needs no
 calibration afterwards: what cut-offs of late tell of short horizons keeps its level up to date, whereas an error of
-labels known a whole horizon ago misleads where there is a season (docs/decisions.md).
+labels known a whole horizon ago misleads where there is a season (docs/decisions.md). What last year tells of the season is
+added to the trees' log-odds (`models/season.py`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from scipy.stats import norm
 from features.catalog import DECLARED
 from features.errors import ConfigurationError, ContractError
 from models.horizons import HORIZON
+from models.season import shifts
 
 FloatArray = npt.NDArray[np.float64]
 MONOTONE = {"rises": 1, "falls": -1, "none": 0}
@@ -64,10 +66,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class RiskModel:
-    """Trees, and what their matrix must look like.
+    """Trees, season, and what their matrix must look like.
 
     `meta`: features, period, label, `horizon_periods` (the label's horizon in periods), `steps` (other horizons told, 1
-    to so many periods), `spread` (how far off it was at cut-offs held out, `models/spread.py`; None where not measured).
+    to so many periods), `season` (shifts of log-odds by day of the year), `spread` (how far off it was at cut-offs held out, `models/spread.py`; None where not measured).
     """
 
     booster: lgb.Booster
@@ -78,8 +80,12 @@ class RiskModel:
         return list(self.meta["features"])
 
     def log_odds(self, frame: pd.DataFrame, periods: float | None = None) -> FloatArray:
-        """Log-odds of no order in so many periods, the label's horizon where None: (rows,)."""
-        return np.asarray(self.booster.predict(self.inputs(frame, periods), raw_score=True), dtype=np.float64)
+        """Log-odds of no order in so many periods from `as_of`, the label's horizon where None: (rows,).
+
+        Raises ContractError if a feature or `as_of` is missing.
+        """
+        trees = np.asarray(self.booster.predict(self.inputs(frame, periods), raw_score=True), dtype=np.float64)
+        return trees + shifts(self.meta["season"], frame)
 
     def predict(self, frame: pd.DataFrame, periods: float | None = None) -> FloatArray:
         """Probability of no order in so many periods, the label's horizon where None: (rows,)."""
@@ -125,7 +131,7 @@ class RiskModel:
             raise ConfigurationError(f"{folder} holds no model: {missing[0]} is missing. Run `holdfast train` first.")
         content = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
         content.pop("hash")
-        if lacking := sorted({"horizon_periods", "steps", "spread", "known_until"} - set(content)):
+        if lacking := sorted({"horizon_periods", "steps", "season", "spread", "known_until"} - set(content)):
             raise ConfigurationError(
                 f"{folder / META_FILE} lacks {', '.join(lacking)}: another version made it. Run `holdfast train` again."
             )
@@ -146,11 +152,20 @@ class RiskModel:
         return np.column_stack([frame[self.features].to_numpy(dtype=np.float64), np.full(len(frame), float(horizon))])
 
 
-def fit(rows: pd.DataFrame, features: Sequence[str], recipe: Recipe, meta: Mapping[str, Any]) -> RiskModel:
-    """Fit the recipe on `rows`: the features, HORIZON in periods and the outcome at it in `label` (`training_rows`)."""
+def fit(
+    rows: pd.DataFrame,
+    features: Sequence[str],
+    recipe: Recipe,
+    meta: Mapping[str, Any],
+    season: FloatArray | None = None,
+) -> RiskModel:
+    """Fit the recipe on `rows`: the features, HORIZON in periods and the outcome at it in `label` (`training_rows`).
+
+    `meta` as RiskModel's, without the features; `season`: shifts of the rows, (rows,), that the trees need not explain.
+    """
     label = rows["label"].to_numpy(dtype=np.float64)
     names = [*features, HORIZON]
-    data = lgb.Dataset(rows[names].to_numpy(dtype=np.float64), label, feature_name=names, free_raw_data=True)
+    data = lgb.Dataset(rows[names].to_numpy(dtype=np.float64), label, init_score=season, feature_name=names)
     parameters = recipe.parameters() | {"monotone_constraints": [*_directions(features), -1]}
     booster = lgb.train(parameters, data, num_boost_round=recipe.rounds)
     return RiskModel(booster, {**meta, "features": list(features)})

@@ -11,18 +11,34 @@ import pandas
 
 
 class Scorer(mlflow.pyfunc.PythonModel):
-    """Probability of no order in the horizon for rows of the matrix."""
+    """Probability of no order in the horizon for rows of the matrix, which tell their cut-off as `as_of`."""
 
     def load_context(self, context: mlflow.pyfunc.PythonModelContext) -> None:
         folder = Path(context.artifacts["model"])
         self.booster = lightgbm.Booster(model_file=str(folder / "model.txt"))
         self.meta = json.loads((folder / "model.json").read_text(encoding="utf-8"))
 
+    def season(self, day):  # type: ignore[no-untyped-def]
+        """The shift of the calendar's nearest day, 0 where none is near; models/season.py."""
+        apart = {}
+        for known in self.meta["season"]:
+            days = abs(_place(f"{day:%m-%d}") - _place(known))
+            apart[known] = min(days, 365 - days)
+        near = min(apart, key=apart.get, default=None)
+        return self.meta["season"][near] if near is not None and apart[near] <= 16 else 0.0
+
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # hints change what MLflow checks
         values = model_input[self.meta["features"]].to_numpy(dtype=numpy.float64)
         horizon = numpy.full(len(values), float(self.meta["horizon_periods"]))
         log_odds = self.booster.predict(numpy.column_stack([values, horizon]), raw_score=True)
+        days = pandas.to_datetime(model_input["as_of"])
+        log_odds = log_odds + days.map({day: self.season(day) for day in set(days)}).to_numpy(dtype=numpy.float64)
         return pandas.DataFrame({"risk": 1 / (1 + numpy.exp(-log_odds))})
+
+
+def _place(day):  # type: ignore[no-untyped-def]
+    month, of_month = map(int, day.split("-"))
+    return pandas.Timestamp(2001, month, min(of_month, 28) if month == 2 else of_month).day_of_year
 
 
 mlflow.models.set_model(Scorer())

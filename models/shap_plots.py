@@ -14,6 +14,7 @@ import pandas as pd
 
 from models.attribution import contributions
 from models.risk import RiskModel
+from models.season import SEASON
 
 
 def beeswarm(model: RiskModel, frame: pd.DataFrame, path: Path) -> None:
@@ -24,7 +25,7 @@ def beeswarm(model: RiskModel, frame: pd.DataFrame, path: Path) -> None:
     explanation = shap.Explanation(
         values=values.to_numpy(),
         base_values=np.full(len(frame), base),
-        data=model.inputs(frame),
+        data=np.column_stack([model.inputs(frame), values[SEASON]]),
         feature_names=list(values.columns),
     )
     np.random.seed(0)  # the library jitters its points by the global generator

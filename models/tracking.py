@@ -30,7 +30,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 SCORER = Path(__file__).with_name("scorer.py")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "mlflow")
-LISTS = ("features", "constant_features", "train_cutoffs")  # of a model's meta: a run is told how many
+LISTS = ("features", "constant_features", "train_cutoffs", "season")  # of a model's meta: a run is told how many
 CARD = "model_card.json"  # artifact of a run: the facts of the model card
 
 
@@ -84,8 +84,9 @@ def log_training(
             return
 
         mlflow.set_experiment(f"holdfast/{source}")
-        example = rows[model.features].head(5).reset_index(drop=True)
-        signature = infer_signature(example, pd.DataFrame({"risk": model.predict(example)}))
+        first = rows.head(5).reset_index(drop=True)
+        example = first[model.features].assign(as_of=first["as_of"].astype(str))  # as a request writes it
+        signature = infer_signature(example, pd.DataFrame({"risk": model.predict(first)}))
         with mlflow.start_run(run_name=f"train {source}"):
             counted = {name: len(model.meta[name]) for name in LISTS if name in model.meta}
             mlflow.log_params({**params, **model.meta, **counted})

@@ -21,11 +21,11 @@ from models.taxonomy import taxonomy
 def risk_without(model: RiskModel, frame: pd.DataFrame, healthy: Mapping[str, float]) -> pd.DataFrame:
     """`risk_without_<code>` for each reason in the company's control that can be seen: (accounts, reasons).
 
-    `frame` holds the model's features; `healthy` the value of well-kept peers by feature (`CauseModel.healthy`).
+    `frame` holds the model's features and `as_of`; `healthy` the value of well-kept peers by feature (`CauseModel.healthy`).
     """
     columns = {}
     for code in taxonomy().remedies:
-        cured = remedied(frame[model.features], code, healthy)
+        cured = remedied(frame[[*model.features, "as_of"]], code, healthy)
         if cured is not None:
             columns[f"risk_without_{code}"] = model.predict(cured)
     return pd.DataFrame(columns, index=frame.index)

@@ -33,7 +33,7 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
     scored = score(model, why, layout, params, params.score.as_of, everyone)
     scores = scored.scores[scored.scores["naming"].notna()]
     now = scored.features(scored.as_of)
-    chosen = now.loc[scores["account_id"], model.features]
+    chosen = now.loc[scores["account_id"], [*model.features, "as_of"]]
     values, base = contributions(model, chosen)
     groups = grouped(values)
     without = risk_without(model, chosen, why.healthy)
@@ -99,7 +99,7 @@ def why_now(layout: Layout, params: Params, model: RiskModel, scored: Scored, ch
     past = history.last_before(layout, scored.as_of)
     kept = past is not None and set(model.features) <= set(past.features.columns)
     if past is not None and kept:
-        day, then = past.as_of, past.features
+        day, then = past.as_of, past.features.assign(as_of=past.as_of)
         risk = past.scores.set_index("account_id")["risk"].reindex(then.index).to_numpy(dtype=np.float64)
         log_odds = pd.Series(logit(risk), index=then.index)
     else:

@@ -16,6 +16,7 @@ from models import competing, sufficiency
 from models.causes import CauseRecipe
 from models.horizons import Horizons, matured, training_rows
 from models.risk import Recipe, RiskModel, fit
+from models.season import season
 from models.spread import spread
 from pipeline.frames import SILENCE, label_of, meta_of, plan_of, read_matrix
 from pipeline.layout import Layout
@@ -79,17 +80,19 @@ def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Trai
     labelled = rows_of(matrix)(matured(sorted(set(matrix["as_of"])), as_of, horizons.label, params.cutoffs))
     constant = sufficiency.require(labelled, features, params.min_losses)
     rows = training_rows(matrix, as_of, horizons, params.cutoffs)
+    level = season(rows_of(matrix)(matured(sorted(set(matrix["as_of"])), as_of, horizons.label, len(matrix))))
     recipe = Recipe(**params.model_dump(exclude={"cutoffs", "held_out", "min_losses"}))
     meta = {
         **meta_of(plan_of(featurize)),
         "horizon_periods": horizons.main,
         "steps": horizons.steps,
+        "season": level.calendar(),
         "spread": None,
         "known_until": str(as_of),
         "constant_features": constant,
         "train_cutoffs": [str(cutoff) for cutoff in sorted(set(rows["as_of"]))],
     }
-    return fit(rows, features, recipe, meta)
+    return fit(rows, features, recipe, meta, level.shifts(rows["as_of"]))
 
 
 def with_spread(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Train) -> RiskModel:

@@ -1,5 +1,7 @@
 """Why now: what moved the risk, adding up to the change, with a change of model as a term of its own."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,12 +17,18 @@ def frame_of(seed: int, rows: int = 1500) -> pd.DataFrame:
     frame = pd.DataFrame(rng.gamma(2.0, 1.0, (rows, 4)), columns=NAMES)
     odds = frame["rebates_overdue"] + frame["recency"] - 4.5
     frame["label"] = (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(float)
+    frame["as_of"] = date(2024, 3, 1)
     frame.index = pd.Index([f"A{number}" for number in range(rows)], name="account_id")
     return frame
 
 
 def model_of(frame: pd.DataFrame, seed: int):
-    return fit(frame.assign(horizon=3.0), NAMES, Recipe(40, 0.1, 8, 20, 1.0, 1.0, 1.0, seed), {"horizon_periods": 3.0})
+    return fit(
+        frame.assign(horizon=3.0),
+        NAMES,
+        Recipe(40, 0.1, 8, 20, 1.0, 1.0, 1.0, seed),
+        {"horizon_periods": 3.0, "season": {}},
+    )
 
 
 @pytest.fixture(scope="module")

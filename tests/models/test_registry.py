@@ -38,7 +38,7 @@ def rows() -> pd.DataFrame:
     rng = np.random.default_rng(3)
     frame = pd.DataFrame(rng.gamma(2.0, 1.0, (200, 2)), columns=NAMES)
     frame["label"] = (frame["recency"] + rng.normal(0, 1, 200) > 2).astype(float)
-    return frame
+    return frame.assign(as_of=DAY)
 
 
 def model(number: int) -> RiskModel:

@@ -26,6 +26,7 @@ def frame() -> pd.DataFrame:
     rng = np.random.default_rng(5)
     frame = pd.DataFrame(rng.gamma(2.0, 1.0, (400, 3)), columns=NAMES)
     frame.loc[rng.random(400) < 0.2, "amount_12"] = np.nan
+    frame["as_of"] = [date(2024, 3, 10) if number % 2 else date(2024, 6, 1) for number in range(400)]
     frame["horizon"] = rng.integers(1, 7, 400).astype(float)
     frame["label"] = (frame["recency"] + frame["rebates_overdue"] + rng.normal(0, 1, 400) > 4).astype(float)
     return frame
@@ -58,17 +59,25 @@ def loaded(logged):
 
 
 def test_the_loaded_model_gives_the_same_risks(loaded, model, frame):
-    np.testing.assert_allclose(loaded.predict(frame[NAMES])["risk"], model.predict(frame), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        loaded.predict(frame[[*NAMES, "as_of"]])["risk"], model.predict(frame), rtol=0, atol=1e-12
+    )
 
 
 def test_it_finds_its_features_by_name(loaded, model, frame):
-    shuffled = frame[["label", *reversed(NAMES)]].assign(account_id="A")
+    shuffled = frame[["label", "as_of", *reversed(NAMES)]].assign(account_id="A")
     np.testing.assert_allclose(loaded.predict(shuffled)["risk"], model.predict(frame), rtol=0, atol=1e-12)
 
 
 def test_whole_numbers_do_as_well(loaded, model, frame):
-    whole = frame[NAMES].fillna(0).round().astype(int)
+    whole = frame[NAMES].fillna(0).round().astype(int).assign(as_of=frame["as_of"])
     np.testing.assert_allclose(loaded.predict(whole)["risk"], model.predict(whole), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("day", ["2024-03-01", "2025-02-15", "2024-03-20", "2024-06-01", "2024-02-29", "2023-12-31"])
+def test_a_day_as_text_has_the_season_of_the_nearest_day(loaded, model, frame, day):
+    there = model.predict(frame.assign(as_of=date.fromisoformat(day)))
+    np.testing.assert_allclose(loaded.predict(frame[NAMES].assign(as_of=day))["risk"], there, rtol=0, atol=1e-12)
 
 
 def test_it_imports_only_its_requirements_and_the_standard_library():

@@ -42,7 +42,7 @@ def rows() -> pd.DataFrame:
     rng = np.random.default_rng(3)
     frame = pd.DataFrame(rng.gamma(2.0, 1.0, (200, 2)), columns=NAMES)
     frame["label"] = (frame["recency"] + rng.normal(0, 1, 200) > 2).astype(float)
-    return frame
+    return frame.assign(as_of=DAY)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_the_same_model_is_registered_once_and_the_last_trained_is_challenger(cl
 def test_the_run_tells_parameters_data_code_and_rows(client, trained, registry, model):
     version = client.get_model_version(registered_name("mine"), "1")
     run = client.get_run(version.run_id).data
-    told = {name: str(value) for name, value in META.items()}
+    told = {name: str(value) for name, value in META.items()} | {"season": "1"}
     assert run.params == {"rounds": "3", **told, "features": "2", "train_cutoffs": "2"}
     assert run.tags["model_hash"] == model.content_hash
     assert run.tags["data_hash"] == data_hash(registry / "tables")

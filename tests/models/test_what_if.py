@@ -1,5 +1,7 @@
 """What if: the cause removed never makes the risk worse, and moves nothing but what an act of today changes."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,7 +32,13 @@ def market():
     )
     odds = frame["rebates_overdue"] + (frame["manager_absent"] > 0) - 0.3 * frame["contacts_3"] - 1
     frame["label"] = (rng.random(rows) < 1 / (1 + np.exp(-odds))).astype(float)
-    model = fit(frame.assign(horizon=3.0), NAMES, Recipe(60, 0.1, 8, 20, 1.0, 1.0, 1.0, 7), {"horizon_periods": 3.0})
+    frame["as_of"] = date(2024, 3, 1)
+    model = fit(
+        frame.assign(horizon=3.0),
+        NAMES,
+        Recipe(60, 0.1, 8, 20, 1.0, 1.0, 1.0, 7),
+        {"horizon_periods": 3.0, "season": {}},
+    )
     return frame, model
 
 
