@@ -20,7 +20,7 @@ HALF_POINT = 0.005  # of probability: what is less is as good as nothing
 # What moves a risk beside the documented reasons.
 GROUPS = {
     "symptom": "signs of the loss itself",
-    "context": "its history, rhythm and payments",
+    "context": "its history, rhythm and payments, and the season",
     "model": "a new model",
 }
 

@@ -279,12 +279,18 @@ def _accounts(report: Report, rows: pd.DataFrame) -> list[dict[str, Any]]:
             "name": text(report.names.get(row["account_id"])),
             "rank": int(row["rank"]),
             "risk": float(row["risk"]),
+            "range": _range(row["risk_low"], row["risk_high"]),
             "width": f"{min(max(row['risk'], 0.0), 1.0) * 100:.1f}" if math.isfinite(row["risk"]) else "0",
             "expected_loss": float(row["expected_loss"]),
             "contact_profit": float(row["contact_profit"]),
         }
         for row in rows.to_dict("records")
     ]
+
+
+def _range(low: float, high: float) -> str | None:
+    """The interval of a risk; None where it was not measured."""
+    return f"{percent(low)} to {percent(high)}" if math.isfinite(low) and math.isfinite(high) else None
 
 
 def _contacts(report: Report, active: pd.DataFrame) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def moved(then: float, risk: float, **changes: float) -> str | None:
         (
             moved(43, 31, symptom=-13.0, context=1.0),
             "Since 1 December 2024 the risk fell by 12 points, from 43 % to 31 %: signs of the loss itself −13, its history, "
-            "rhythm and payments +1.",
+            "rhythm and payments, and the season +1.",
         ),
         (
             moved(30.1, 32.4, product=2.0, symptom=0.4, context=-0.1),

@@ -42,6 +42,8 @@ def scores_of(n: int = 60) -> pd.DataFrame:
             "as_of": date(2025, 1, 1),
             "lapsed": np.arange(n) % 4 == 0,
             "risk": risk,
+            "risk_low": risk * 0.8,
+            "risk_high": np.minimum(risk * 1.2, 1.0),
             "rank": range(1, n + 1),
             "expected_loss": risk * 20_000,
         }
@@ -414,6 +416,15 @@ def test_why_now_and_what_if_stand_in_the_row(report):
     ) in row
     assert html.count("model-based, not causal") == 1
     assert "from 31\N{NO-BREAK SPACE}% to 43\N{NO-BREAK SPACE}%: signs of the loss itself\N{NO-BREAK SPACE}+" in html
+
+
+def test_the_range_of_a_risk_stands_below_it_where_it_was_measured(report):
+    given = with_row(report, risk_low=0.31, risk_high=0.57)
+    assert "31 % to 57 %" in row_of(render(given), "A001")
+    unknown = replace(report, scores=report.scores.assign(risk_low=np.nan, risk_high=np.nan))
+    html = render(unknown)
+    assert "% to" not in row_of(html, "A001").split("Why now")[0]
+    assert "held out" not in html
 
 
 def test_an_account_not_scored_then_and_one_without_explanation_show_nothing_of_it(report, page):
