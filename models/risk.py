@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
-from scipy.stats import norm
 
 from features.catalog import DECLARED
 from features.errors import ConfigurationError, ContractError
 from models.horizons import HORIZON
 from models.season import shifts
+from models.spread import interval
 
 FloatArray = npt.NDArray[np.float64]
 MONOTONE = {"rises": 1, "falls": -1, "none": 0}
@@ -102,8 +102,7 @@ class RiskModel:
         NaN where the spread has not been measured.
         """
         spread = self.meta["spread"]
-        reach = norm.ppf((1 + level) / 2) * (np.nan if spread is None else spread)
-        return np.asarray(expit(log_odds - reach)), np.asarray(expit(log_odds + reach))
+        return interval(log_odds, np.nan if spread is None else spread, level)
 
     @property
     def content_hash(self) -> str:

@@ -117,7 +117,9 @@ def evaluate(
     from pipeline import evaluate as stage
 
     layout, params = _setup(source)
-    stage.run(layout, params.featurize, params.train, params.evaluate, params.money, params.explain, strict)
+    stage.run(
+        layout, params.featurize, params.train, params.evaluate, params.money, params.score, params.explain, strict
+    )
 
 
 @app.command()

@@ -25,17 +25,26 @@ from models.metrics import evaluate
 from models.naming import least_share
 from models.registry import decide, settle, standing
 from models.risk import RiskModel
+from models.spread import coverage
 from models.tracking import CARD, log_evaluation, run_of
 from pipeline.champion import compare
 from pipeline.frames import label_of, read_matrix, rules_of, write_frame, write_text
 from pipeline.layout import Layout
-from pipeline.params import Evaluate, Explain, Featurize, Money, Train
-from pipeline.train import fit_at, rows_of
+from pipeline.params import Evaluate, Explain, Featurize, Money, Score, Train
+from pipeline.train import rows_of, with_spread
 from reports import card
 
 log = logging.getLogger("holdfast")
 
-FACTS = ("account_id", "as_of", "label", "lapsed", "value", *slices.FACTS)  # of a prediction; what is left are models
+FACTS = (
+    "account_id",
+    "as_of",
+    "label",
+    "lapsed",
+    "value",
+    "spread",
+    *slices.FACTS,
+)  # of a prediction; what is left are models
 
 
 def run(
@@ -44,6 +53,7 @@ def run(
     train: Train,
     params: Evaluate,
     money: Money,
+    score: Score,
     explain: Explain,
     strict: bool = False,
 ) -> None:
@@ -66,6 +76,7 @@ def run(
     metrics["slices"] = slices.by_slice(predictions, ["risk", best_baseline(metrics)], *certainty)
     metrics["label_free"] = label_free.checked(predictions, *certainty)
     metrics["interval"] = {"level": params.level, "resamples": params.bootstrap}
+    metrics["risk_interval"] = coverage(predictions, score.level)
     model, why = RiskModel.load(layout.model), CauseModel.load(layout.causes)
     found = standing(layout.source, model, why)
     if found.rival is not None:
@@ -136,7 +147,9 @@ def predict_at(matrix: pd.DataFrame, cutoff: date, featurize: Featurize, train: 
     frame["value"] = amount.clip(min=0.0)  # purchases of the twelve months before
     frame["tier"] = tiers_of(amount, limits_of(amount))
     frame["tenure"] = test["tenure"]
-    frame["risk"] = fit_at(matrix, cutoff, featurize, train).predict(test)
+    model = with_spread(matrix, cutoff, featurize, train)
+    frame["spread"] = float("nan") if model.meta["spread"] is None else model.meta["spread"]
+    frame["risk"] = model.predict(test)
     horizon = (label_of(featurize).end(cutoff) - cutoff).days
     for name, baseline in baselines(horizon).items():
         frame[name] = baseline.fit(history).predict(test)

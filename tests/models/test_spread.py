@@ -1,10 +1,11 @@
 """The spread of a risk: recovered where levels are shifted by a known amount, never nothing, unknown without data."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 
-from models.spread import PRIOR, spread
+from models.spread import PRIOR, coverage, spread
 
 
 def held(spread_of_levels: float, cutoffs: int, accounts: int = 4000, seed: int = 1):
@@ -29,6 +30,17 @@ def test_risks_that_fitted_a_few_times_are_not_certain():
 
 def test_without_cutoffs_held_out_it_is_unknown():
     assert spread([]) is None
+
+
+def test_intervals_of_the_true_spread_hold_as_often_as_they_say_and_narrower_ones_less():
+    frames = [
+        pd.DataFrame({"as_of": place, "risk": risk, "label": lost, "spread": 0.4})
+        for place, (risk, lost) in enumerate(held(0.4, 150, accounts=2000))
+    ]
+    rows = pd.concat(frames, ignore_index=True)
+    assert coverage(rows, 0.8) == {"level": 0.8, "tenths": 1500, "within": pytest.approx(0.8, abs=0.05)}
+    assert coverage(rows.assign(spread=0.1), 0.8)["within"] < 0.6
+    assert coverage(rows.assign(spread=np.nan), 0.8) == {"level": 0.8, "tenths": 0, "within": None}
 
 
 def test_risks_that_are_certain_tell_nothing():

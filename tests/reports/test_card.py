@@ -116,6 +116,12 @@ def test_the_measures_are_those_of_the_evaluation():
     assert f"Calibration error {metrics()['population']['all']['risk']['mean']['ece']['value']:.4f}" in card()
 
 
+def test_how_often_the_interval_of_a_risk_held_is_told_where_it_was_measured():
+    text = card(risk_interval={"level": 0.8, "tenths": 30, "within": 0.7333})
+    assert "of certainty 80 %, held the share lost in 73 % of 30 tenths" in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "tenths" not in card(risk_interval={"level": 0.8, "tenths": 0, "within": None})
+
+
 def test_a_champion_is_shown_with_what_was_compared():
     text = card(champion=champion())
     assert "### Against the champion" in text
