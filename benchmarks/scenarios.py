@@ -91,7 +91,7 @@ def measure(
                 booster = lgb.train(recipe.parameters(), data, num_boost_round=recipe.rounds)
                 frame[model] = booster.predict(test[names].assign(**{HORIZON: horizons.main}).to_numpy())
             else:
-                frame[model] = fit(train, names, recipe, {"horizon_periods": horizons.main}).predict(test)
+                frame[model] = fit(train, names, recipe, {"horizon_periods": horizons.main, "season": {}}).predict(test)
         parts.append(frame)
     return evaluate(pd.concat(parts, ignore_index=True), list(chosen), 200, 0.95, seed)
 
