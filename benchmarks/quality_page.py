@@ -123,7 +123,7 @@ class Page:
             "- No rival reads a label that had not matured at the test cut-off, nor any label of the test rows.",
             f"- AutoGluon: preset `{AUTOGLUON['preset']}`, `eval_metric` `{AUTOGLUON['eval_metric']}`, no time limit unless the command has one. Of the "
             f"latest {STACKED} matured cut-offs it chooses and weighs its models on the last {TUNING} and learns from those whose labels had matured before "
-            "them, as Holdfast's calibration does: labels of neighbouring cut-offs overlap, and with no gap between it chose the forests that know accounts "
+            "them, as when Holdfast measures the spread of its risks: labels of neighbouring cut-offs overlap, and with no gap between it chose the forests that know accounts "
             "by heart. *Refitted*: the same models fitted again on all, so that the latest months are not lost."
             f"{nets} *Latest cut-off*: of that one alone, with its own random holdout.",
             "- CatBoost: its defaults, on the same stacked cut-offs.",
@@ -131,7 +131,7 @@ class Page:
             f"and orders, {len(DFS['primitives'])} aggregations to depth {DFS['depth']}, over all time and the last 90 days, strictly before the cut-off.",
             "- BG/NBD, RFM logistic and recency are the baselines of `models/baselines.py`.",
             "- Processor seconds: from the raw files to the risks at one cut-off, the mean over the cut-offs, of all processors together; "
-            "other work on the machine hardly changes them. Holdfast's hold its calibration and the baselines.",
+            "other work on the machine hardly changes them. Holdfast's hold the spread of its risks and the baselines.",
             "",
         ]
 

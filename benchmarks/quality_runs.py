@@ -280,7 +280,7 @@ def synthesised(place: Place, prepared: Prepared) -> tuple[pd.DataFrame, float, 
     answer, told = answer_of(place, f"{prepared.source}-dfs", "dfs", DFS, frames)
     answer = aligned(answer, matrix, "dfs")
     one = 1 + len(stack_at(prepared.matrix, prepared.cutoffs[-1], prepared.params.featurize))
-    table = pd.concat([matrix[list(KEYS)], answer.drop(columns=ROW)], axis=1)
+    table = pd.concat([matrix[[name for name in matrix if name in KEYS]], answer.drop(columns=ROW)], axis=1)
     return table, told["processor_seconds"] * one / len(wanted), told["versions"]
 
 
