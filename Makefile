@@ -13,7 +13,7 @@ test: .venv/installed
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 
 bench: .venv/installed
 	python -m benchmarks.matrix
