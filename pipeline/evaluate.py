@@ -36,15 +36,8 @@ from reports import card
 
 log = logging.getLogger("holdfast")
 
-FACTS = (
-    "account_id",
-    "as_of",
-    "label",
-    "lapsed",
-    "value",
-    "spread",
-    *slices.FACTS,
-)  # of a prediction; what is left are models
+# Of a prediction; what is left are models.
+FACTS = ("account_id", "as_of", "label", "lapsed", "value", *slices.FACTS, "spread")
 
 
 def run(

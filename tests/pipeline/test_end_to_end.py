@@ -238,10 +238,11 @@ def test_metrics_and_predictions_are_written(market):
     metrics = json.loads((market / "artifacts/simulated/metrics.json").read_text())
     predictions = pd.read_parquet(market / "artifacts/simulated/predictions.parquet")
     assert list(predictions.columns) == [
-        *("account_id", "as_of", "label", "lapsed", "value", "tier", "region", "tenure"),
+        *("account_id", "as_of", "label", "lapsed", "value", "tier", "region", "tenure", "spread"),
         *("risk", "recency", "rfm_logistic", "bg_nbd"),
     ]
     assert predictions["value"].ge(0).all()
+    assert metrics["risk_interval"]["tenths"] == 10 * predictions.groupby("as_of")["spread"].first().notna().sum() > 0
     cell = metrics["population"]["active"]["risk"]["mean"]
     assert cell["auc"]["low"] <= cell["auc"]["value"] <= cell["auc"]["high"]
     assert set(metrics["paired"]["all"]) == {"recency", "rfm_logistic", "bg_nbd"}
