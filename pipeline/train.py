@@ -77,10 +77,11 @@ def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Trai
     Raises ConfigurationError if the rows do not suffice to learn from (`models.sufficiency.require`).
     """
     horizons, features = horizons_of(featurize), [name for name in matrix.columns if name not in KEYS]
-    labelled = rows_of(matrix)(matured(sorted(set(matrix["as_of"])), as_of, horizons.label, params.cutoffs))
+    every = matured(sorted(set(matrix["as_of"])), as_of, horizons.label, len(matrix))
+    labelled = rows_of(matrix)(every[-params.cutoffs :])
     constant = sufficiency.require(labelled, features, params.min_losses)
     rows = training_rows(matrix, as_of, horizons, params.cutoffs)
-    level = season(rows_of(matrix)(matured(sorted(set(matrix["as_of"])), as_of, horizons.label, len(matrix))))
+    level = season(rows_of(matrix)(every))
     recipe = Recipe(**params.model_dump(exclude={"cutoffs", "held_out", "min_losses"}))
     meta = {
         **meta_of(plan_of(featurize)),
@@ -104,7 +105,8 @@ def with_spread(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params:
     held = matured(sorted(set(matrix["as_of"])), as_of, label_of(featurize), params.held_out)
     try:
         earlier = fit_at(matrix, held[0], featurize, params)
-    except ConfigurationError:
+    except ConfigurationError as error:
+        log.info("the interval of the risks at %s is not known: %s", as_of, error)
         return model
     frames = [rows_of(matrix)([cutoff]) for cutoff in held]
     off = spread([(earlier.predict(frame), frame["label"].to_numpy(dtype=float)) for frame in frames])
