@@ -1,39 +1,68 @@
-"""Numbers, days and missing values as a reader writes them."""
+"""Numbers, days and missing values as a reader of the language spoken writes them."""
 
 from __future__ import annotations
 
 import math
+from datetime import date
 from typing import Any
 
 import pandas as pd
+from babel.core import get_global
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal, format_percent, get_minus_sign_symbol
+from babel.units import format_unit
+
+from reports.language import locale, say
 
 DASH = "–"
 MINUS = "\N{MINUS SIGN}"
+UNITS = {"days": "duration-day", "months": "duration-month", "hours": "duration-hour"}
 
 
 def money(value: float | None, currency: str = "") -> str:
-    """Whole units with thousands separators: 1,234,567 EUR, −50 EUR; an en dash for what is not known."""
+    """Whole units: 1,234,567 EUR, −50 EUR; an en dash for what is not known.
+
+    A currency by its code (EUR) stands where the language puts it; any other word stands behind.
+    """
     if value is None or not math.isfinite(value):
         return DASH
-    amount = "under 1" if 0 < value < 0.5 else f"{round(value) + 0:,}".replace("-", MINUS)
-    return f"{amount} {currency}".rstrip()
+    if 0 < value < 0.5:
+        return say("under {amount}", amount=money(1.0, currency))
+    whole = round(value) + 0
+    if currency in get_global("all_currencies"):
+        pattern = locale().currency_formats["standard"].pattern
+        plain = pattern.split(";")[0].replace(".00", "").replace("¤¤¤", "¤").replace("¤", "¤¤")
+        spaced = plain.replace("¤¤#", "¤¤\N{NO-BREAK SPACE}#")
+        return _minus(format_currency(whole, currency, spaced, locale=locale(), currency_digits=False))
+    return f"{_minus(format_decimal(whole, '#,##0', locale=locale()))} {currency}".rstrip()
 
 
 def percent(value: float | None) -> str:
-    """12 %, 3.4 % under ten, never rounded to a certainty that is not there; an en dash for what is not known."""
+    """12%, 3.4% under ten, never rounded to a certainty that is not there; an en dash for what is not known."""
     if value is None or not math.isfinite(value):
         return DASH
     share = value * 100
     if 0 < share < 0.1:
-        return "under 0.1 %"
+        return say("under {amount}", amount=_percent(0.001, 1))
     if 99.5 <= share < 100:
-        return "over 99 %"
-    return f"{share:.0f} %" if round(share, 1) >= 10 or share == 0 else f"{share:.1f} %"
+        return say("over {amount}", amount=_percent(0.99, 0))
+    return _percent(value, 0 if round(share, 1) >= 10 or share == 0 else 1)
+
+
+def points(value: float, digits: int, sign: bool = False) -> str:
+    """Hundredths of a probability, with so many digits after the point."""
+    return number(value * 100, digits, sign)
+
+
+def exact_percent(value: float, digits: int) -> str:
+    """A share with so many digits after the point, whatever it is."""
+    return _percent(value, digits)
 
 
 def count(value: float) -> str:
     """12,345; one digit after the point for a fractional number below ten."""
-    return f"{value:,.1f}" if value < 10 and value != int(value) else f"{value:,.0f}"
+    fraction = value < 10 and value != int(value)
+    return _minus(format_decimal(value, "#,##0.0" if fraction else "#,##0", locale=locale()))
 
 
 def number(value: float | None, digits: int, sign: bool = False) -> str:
@@ -41,9 +70,40 @@ def number(value: float | None, digits: int, sign: bool = False) -> str:
     if value is None or not math.isfinite(value):
         return DASH
     rounded = round(value, digits) + 0.0  # no negative zero
-    return f"{rounded:{'+' if sign and rounded else ''}.{digits}f}".replace("-", MINUS)
+    shown = format_decimal(abs(rounded), "#,##0" + ("." + "0" * digits if digits else ""), locale=locale())
+    before = MINUS if rounded < 0 else "+" if sign and rounded else ""
+    return f"{before}{shown}"
+
+
+def day(value: date) -> str:
+    """9 May 2024."""
+    return format_date(value, "long", locale=locale())
+
+
+def month(value: date) -> str:
+    """May 2024."""
+    return format_date(value, _month_pattern(), locale=locale())
+
+
+def quantity(value: float, unit: str) -> str:
+    """47 days, 3 months, 2 hours: a number with its unit, a key of UNITS."""
+    return str(format_unit(value, UNITS[unit], format="#,##0.#", locale=locale()))
 
 
 def text(value: Any) -> str | None:
     """None for whatever a table uses for nothing."""
     return None if value is None or pd.isna(value) else str(value)
+
+
+def _percent(value: float, digits: int) -> str:
+    pattern = locale().percent_formats[None].pattern.split(";")[0]
+    spaced = pattern.replace("#,##0", "#,##0" + ("." + "0" * digits if digits else ""))
+    return _minus(format_percent(value, spaced, locale=locale(), decimal_quantization=True))
+
+
+def _minus(shown: str) -> str:
+    return shown.replace(get_minus_sign_symbol(locale()), MINUS)
+
+
+def _month_pattern() -> str:
+    return "y年M月" if locale().language == "zh" else "LLLL y"
