@@ -31,6 +31,7 @@ def by_period(orders: Expression, period: Duration, as_of: date, periods: int) -
 
     - account_id, periods_ago: 1 is the last whole period before as_of, half-open, counted back from as_of;
     - amount: money, net of returns, which count in the period in which they came back;
+    - bought: money, without the returns taken off;
     - order_days: days with an order; returns are no orders;
     - orders: single orders; an order whose lines lie in two periods is one in each;
     - largest: amount of the largest single order, money; NaN where there was none;
@@ -49,6 +50,7 @@ def by_period(orders: Expression, period: Duration, as_of: date, periods: int) -
     )
     cents = single.amount.cast(_SQUARABLE)
     sizes = single.group_by(["account_id", "periods_ago"]).agg(
+        bought=single.amount.sum().cast("float64"),
         orders=single.count(),
         largest=single.amount.max().cast("float64"),
         squared=(cents * cents).sum().cast("float64"),
@@ -58,9 +60,9 @@ def by_period(orders: Expression, period: Duration, as_of: date, periods: int) -
         order_days=rows.day_.nunique(where=~rows.is_return),
     )
     found = totals.left_join(sizes, ["account_id", "periods_ago"])
-    columns = ["account_id", "periods_ago", "amount", "order_days", "orders", "largest", "squared"]
+    columns = ["account_id", "periods_ago", "amount", "bought", "order_days", "orders", "largest", "squared"]
     frame: pd.DataFrame = found.select(columns).order_by(columns[:2]).to_pyarrow().to_pandas()
-    return frame.fillna({"orders": 0, "squared": 0.0}).astype(
+    return frame.fillna({"bought": 0.0, "orders": 0, "squared": 0.0}).astype(
         {"periods_ago": "int64", "order_days": "int64", "orders": "int64"}
     )
 

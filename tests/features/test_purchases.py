@@ -50,6 +50,7 @@ def slow_by_period(rows: list[dict[str, Any]], period: Duration, as_of: date, pe
                         "account_id": account,
                         "periods_ago": ago,
                         "amount": sum(row["amount"] or 0 for row in inside),
+                        "bought": sum(row["amount"] for row in bought),
                         "order_days": len({row["ordered_at"].date() for row in bought}),
                         "orders": len(single),
                         "largest": single.max() if len(single) else np.nan,
@@ -120,8 +121,8 @@ def test_lines_of_one_order_are_one_order_and_a_return_is_none():
         order(date(2024, 2, 1), -4.0, "O4", is_return=True),
     ]
     frame = by_period(table(rows), MONTH, AS_OF, 2)
-    assert frame.iloc[0].tolist() == ["A", 1, 40.5, 1, 2, 60.5, 60.5**2 + 900]
-    assert frame.iloc[1, :5].tolist() == ["A", 2, -4.0, 0, 0]
+    assert frame.iloc[0].tolist() == ["A", 1, 40.5, 90.5, 1, 2, 60.5, 60.5**2 + 900]
+    assert frame.iloc[1, :6].tolist() == ["A", 2, -4.0, 0.0, 0, 0]
     assert np.isnan(frame["largest"].iloc[1])
 
 
