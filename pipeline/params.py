@@ -259,6 +259,14 @@ class Segments(Section):
         return self
 
 
+class Kinds(Section):
+    habit: int = Field(ge=1)
+    vip: float = Field(gt=0, lt=1)
+    adept: float = Field(gt=0, le=1)
+    overdue_days: int = Field(ge=1)
+    overdue_share: float = Field(gt=0, allow_inf_nan=False)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -274,6 +282,7 @@ class Params(Section):
     explain: Explain
     report: Report
     segments: Segments
+    kinds: Kinds
 
 
 def load(root: Path, source: str) -> Params:
