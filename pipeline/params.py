@@ -243,6 +243,30 @@ class Report(Section):
     currency: str
 
 
+class Segments(Section):
+    contribution: float | None = Field(gt=0, allow_inf_nan=False)
+    stability: float | None = Field(gt=0, le=1)
+    large: float = Field(gt=0, lt=1)
+    medium: float = Field(gt=0, lt=1)
+    history: int = Field(ge=2)
+    least_history: int = Field(ge=1)
+    least_order_days: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Segments:
+        if self.medium <= self.large:
+            raise ValueError(f"medium ({self.medium}) must be above large ({self.large}): it holds both")
+        return self
+
+
+class Kinds(Section):
+    habit: int = Field(ge=1)
+    vip: float = Field(gt=0, lt=1)
+    adept: float = Field(gt=0, le=1)
+    overdue_days: int = Field(ge=1)
+    overdue_share: float = Field(gt=0, allow_inf_nan=False)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -257,6 +281,8 @@ class Params(Section):
     money: Money
     explain: Explain
     report: Report
+    segments: Segments
+    kinds: Kinds
 
 
 def load(root: Path, source: str) -> Params:

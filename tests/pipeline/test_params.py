@@ -216,3 +216,9 @@ def test_an_option_out_of_range_is_named(root):
 def test_sections_do_not_change(root):
     with pytest.raises(ValueError, match="frozen"):
         load(root, "mine").train.rounds = 7
+
+
+def test_medium_accounts_reach_further_than_large_ones(root):
+    overlay(root, "segments: {large: 0.9, medium: 0.9}\n")
+    with pytest.raises(ConfigurationError, match=r"segments: .*medium \(0.9\) must be above large \(0.9\)"):
+        load(root, "mine")
