@@ -3,7 +3,8 @@
 The features of theme `managers` are built again on tables in which he left on the day before the as_of
 (`features/leaving.py`); everything else about an account stays as it is. So the extra is what the model says of accounts
 alike in all but that their manager has just left. It may be below zero, for the model also knows managers under whom
-accounts fare worse than under none.
+accounts fare worse than under none. It leaves out what follows a leaving, such as fewer visits: `experience` sets beside
+it what became of accounts whose managers did leave.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from features import leaving
 from features.catalog import DECLARED
-from features.declaration import Expression
+from features.declaration import Expression, ratio
 from features.errors import ConfigurationError
 from features.matrix import Plan, build
+from models.metrics import interval, multiplicities
 from models.risk import RiskModel
 
 NOT_CAUSAL = (
@@ -31,6 +34,7 @@ NOT_CAUSAL = (
 LACKING_MODEL = "model"  # in place of a table: the model knows no feature of managers
 MONEY = ("expected_loss", "expected_loss_if_left", "extra")
 ACCOUNTS = ("account_id", "manager_id", "lapsed", "risk", "risk_if_left", *MONEY)
+JUST_LEFT = 31  # days
 MANAGERS = ("manager_id", "accounts", "lapsed", *MONEY)
 
 
@@ -109,6 +113,39 @@ def if_left(
         )
     rows = _ordered(pd.concat(parts[1:] or parts), ["manager_id", "account_id"], [True, True])
     return Leavers(rows, _managers(rows), None, int((~now.index.isin(rows["account_id"])).sum()))
+
+
+def experience(matrix: pd.DataFrame, bootstrap: int, level: float, seed: int) -> dict[str, Any]:
+    """What became of active accounts whose manager had left in the 31 days before a cut-off, and of those
+    whose managers had not left within a year.
+
+    `matrix`: rows with known label, lapsed and manager_left_since. Returns `left` and `others`, each with `rows` (account
+    and cut-off), `accounts`, and the share lost as `value`, `low`, `high`, by resampling accounts; {} where nobody's
+    manager left, or the matrix does not know of it.
+    """
+    if "manager_left_since" not in matrix:
+        return {}
+    rows = matrix[matrix["label"].notna() & ~matrix["lapsed"].to_numpy(dtype=bool)]
+    left = (rows["manager_left_since"] <= JUST_LEFT).to_numpy()
+    if not left.any() or left.all():
+        return {}
+    account, every = pd.factorize(rows["account_id"], sort=True)
+    lost = rows["label"].to_numpy(dtype=float)
+    told: dict[str, Any] = {}
+    for name, chosen in (("left", left), ("others", rows["manager_left_since"].isna().to_numpy())):
+        counts, losses = (
+            np.bincount(account[chosen], weights, minlength=len(every)) for weights in (None, lost[chosen])
+        )
+        drawn = [
+            ratio(times @ losses, (times @ counts).astype(float))
+            for times in multiplicities(len(every), bootstrap, seed)
+        ]
+        told[name] = {
+            "rows": int(chosen.sum()),
+            "accounts": int((counts > 0).sum()),
+            **interval(np.concatenate(drawn), level),
+        }
+    return told
 
 
 def _features(

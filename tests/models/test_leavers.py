@@ -14,7 +14,7 @@ from features.fold import connect, open_tables
 from features.matrix import Plan, build, features_of
 from features.periods import Duration, Label
 from market.simulate import simulate, write
-from models.leavers import ACCOUNTS, LACKING_MODEL, MANAGERS, NOT_CAUSAL, if_left
+from models.leavers import ACCOUNTS, LACKING_MODEL, MANAGERS, NOT_CAUSAL, experience, if_left
 from models.risk import Recipe, fit
 
 AS_OF = date(2023, 1, 1)
@@ -154,3 +154,25 @@ def test_a_model_that_knows_nothing_of_managers_says_so(market):
     told = if_left(connection, tables, AS_OF, PLAN, plain, frame)
     assert told.lacking == LACKING_MODEL
     assert told.managers.empty
+
+
+def test_what_became_of_accounts_whose_manager_had_left():
+    rows = pd.DataFrame(
+        [
+            ["A", 5.0, 1.0],
+            ["B", 31.0, 0.0],
+            ["B", 32.0, 1.0],
+            ["C", np.nan, 0.0],
+            ["D", np.nan, 1.0],
+            ["E", 3.0, np.nan],
+        ],
+        columns=["account_id", "manager_left_since", "label"],
+    ).assign(lapsed=False)
+    gone = rows.iloc[:1].assign(account_id="F", lapsed=True)
+    told = experience(pd.concat([rows, gone]), 200, 0.9, 7)
+    assert (told["left"]["rows"], told["left"]["accounts"], told["left"]["value"]) == (2, 2, 0.5)
+    assert (told["others"]["rows"], told["others"]["value"]) == (2, 0.5)
+    assert told["left"]["low"] == 0.0
+    assert told["left"]["high"] == 1.0
+    assert experience(rows.drop(columns="manager_left_since"), 20, 0.9, 7) == {}
+    assert experience(rows.assign(manager_left_since=np.nan), 20, 0.9, 7) == {}
