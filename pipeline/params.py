@@ -243,6 +243,14 @@ class Report(Section):
     currency: str
 
 
+class WinBack(Section):
+    former: float = Field(gt=0, lt=1)
+    new: float = Field(gt=0, lt=1)
+    prior_accounts: float = Field(gt=0, allow_inf_nan=False)
+    contacts: int = Field(ge=1)
+    talk_by: str = Field(min_length=1)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -257,6 +265,7 @@ class Params(Section):
     money: Money
     explain: Explain
     report: Report
+    win_back: WinBack
 
 
 def load(root: Path, source: str) -> Params:
