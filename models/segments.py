@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 
 from features.errors import ConfigurationError
 from features.periods import Duration, periods_in_year
+from models.breaks import natural_break
 
 FloatArray = NDArray[np.float64]
 CLASSES = ("EI", "EII", "EIII", "EIV")
@@ -226,21 +227,6 @@ def concentration(amounts: pd.Series[float], top: float = 0.2, most: float = 0.8
         return Concentration(math.nan, math.nan)
     count = math.ceil(round(top * len(ordered), 9))  # 0.2 x 15 is a little above 3
     return Concentration(float(summed[count - 1] / summed[-1]), float(_fewest(summed, most) / len(ordered)))
-
-
-def natural_break(values: FloatArray) -> float:
-    """The least value of the upper of two classes with the smallest variance within them (Jenks; exact in one dimension).
-
-    Where all values are equal, that value: there is no lower class. Source: Fisher (1958), JASA 53(284).
-    """
-    ordered = np.sort(values)
-    cuts = np.flatnonzero(np.diff(ordered) > 0) + 1  # sizes of the lower class; equal values stay together
-    if not len(cuts):
-        return float(ordered[0])
-    centred = ordered - ordered.mean()
-    lower = np.cumsum(centred)[cuts - 1]
-    between = lower**2 * (1 / cuts + 1 / (len(ordered) - cuts))  # both classes' sums are equal but for the sign
-    return float(ordered[cuts[np.argmax(between)]])
 
 
 def _high_contribution(bought: FloatArray) -> float:

@@ -267,6 +267,38 @@ class Kinds(Section):
     overdue_share: float = Field(gt=0, allow_inf_nan=False)
 
 
+class WinBack(Section):
+    former: float = Field(gt=0, lt=1)
+    new: float = Field(gt=0, lt=1)
+    prior_accounts: float = Field(gt=0, allow_inf_nan=False)
+    contacts: int = Field(ge=1)
+    talk_by: str = Field(min_length=1)
+
+
+class Weights(Section):
+    size_strength: float = Field(ge=0, allow_inf_nan=False)
+    management_level: float = Field(ge=0, allow_inf_nan=False)
+    customer_reach: float = Field(ge=0, allow_inf_nan=False)
+    purchasing_power: float = Field(ge=0, allow_inf_nan=False)
+    marketing_level: float = Field(ge=0, allow_inf_nan=False)
+    growth: float = Field(ge=0, allow_inf_nan=False)
+    relative_advantage: float = Field(ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _some(self) -> Weights:
+        if not any(self.model_dump().values()):
+            raise ValueError("at least one criterion must have a weight above zero")
+        return self
+
+
+class Prospects(Section):
+    weights: Weights
+    least_judged: float = Field(gt=0, le=1)
+    high: float | None = Field(gt=1, le=5)
+    sample: float = Field(ge=0, le=1)
+    seed: int = Field(ge=0)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -283,6 +315,8 @@ class Params(Section):
     report: Report
     segments: Segments
     kinds: Kinds
+    win_back: WinBack
+    prospects: Prospects
 
 
 def load(root: Path, source: str) -> Params:

@@ -10,8 +10,6 @@ from statistics import fmean, pstdev
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from features.errors import ConfigurationError
 from features.fold import connect, open_tables
@@ -26,7 +24,6 @@ from models.segments import (
     concentration,
     measure,
     migration,
-    natural_break,
 )
 
 AS_OF = date(2024, 3, 15)
@@ -184,20 +181,6 @@ def test_weeks_are_quarters_of_thirteen():
 def test_a_history_of_less_than_a_year_and_a_quarter_is_refused(history, least):
     with pytest.raises(ConfigurationError, match=r"segments.history \d+ and least_history \d+ are too short"):
         measured(STEADY, rules=replace(RULES, history=history, least_history=least))
-
-
-@given(st.lists(st.integers(0, 30), min_size=2, max_size=12))
-def test_the_break_has_the_least_variance_within(values):
-    ordered = np.sort(np.array(values, dtype=float))
-    found = natural_break(ordered[::-1].copy())
-    costs = {
-        low: sum(part.var() * len(part) for part in (ordered[ordered < low], ordered[ordered >= low]))
-        for low in set(ordered[1:].tolist()) - {ordered[0]}
-    }
-    if costs:
-        assert costs[found] == pytest.approx(min(costs.values()))
-    else:
-        assert found == ordered[0]
 
 
 def world() -> pd.DataFrame:
