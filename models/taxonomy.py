@@ -18,13 +18,16 @@ TAXONOMY_FILE = Path(__file__).resolve().parent.parent / "reasons.yaml"
 @dataclass(frozen=True)
 class Taxonomy:
     """Codes of the documented reasons in order; names of all codes by language; by code what removes the cause (only of
-    those that the company can remove), and the table without which a reason is no more than a hypothesis."""
+    those that the company can remove), and the table without which a reason is no more than a hypothesis; its part of all
+    losses by document 004 (only where that gives one; they sum to 1); and the codes that are no fault of ours."""
 
     version: int
     codes: tuple[str, ...]
     names: Mapping[str, Mapping[str, str]]
     remedies: Mapping[str, str]
     tables: Mapping[str, str]
+    documented_shares: Mapping[str, float]
+    objective: frozenset[str]
 
 
 @cache
@@ -38,6 +41,10 @@ def taxonomy() -> Taxonomy:
         names={reason["code"]: reason["names"] for reason in reasons} | content["others"],
         remedies={reason["code"]: reason["remedy"] for reason in reasons if reason["controllable"]},
         tables={reason["code"]: reason["own_table"] for reason in reasons if "own_table" in reason},
+        documented_shares={
+            reason["code"]: reason["documented_share"] for reason in reasons if "documented_share" in reason
+        },
+        objective=frozenset(reason["code"] for reason in reasons if reason["objective"]),
     )
 
 

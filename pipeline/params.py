@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -299,6 +299,24 @@ class Prospects(Section):
     seed: int = Field(ge=0)
 
 
+class Worklist(Section):
+    hours_share: float = Field(gt=0, le=1)
+    monthly_hours: float = Field(ge=0, le=744)
+    unassigned_hours: float = Field(ge=0, allow_inf_nan=False)
+    region_hours: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
+    class_share: dict[Literal["EI", "EII", "EIII", "EIV"], Annotated[float, Field(ge=0, le=1)]]
+    hour_cost: float | None = Field(ge=0, allow_inf_nan=False)
+    gap: float = Field(ge=0, lt=1)
+    nodes: int = Field(ge=1)
+
+    @field_validator("class_share")
+    @classmethod
+    def _no_more_than_all(cls, share: dict[str, float]) -> dict[str, float]:
+        if sum(share.values()) > 1 + 1e-9:
+            raise ValueError(f"must sum to 1 at most, not {sum(share.values()):g}")
+        return share
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -317,6 +335,7 @@ class Params(Section):
     kinds: Kinds
     win_back: WinBack
     prospects: Prospects
+    worklist: Worklist
 
 
 def load(root: Path, source: str) -> Params:

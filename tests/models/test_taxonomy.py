@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
 from features.catalog import FEATURES
@@ -36,3 +37,10 @@ def test_a_rival_or_a_shock_seen_only_from_afar_is_a_hypothesis():
     assert hypotheses(["company_season"]) == ("turbulence",)  # from orders
     assert hypotheses(["company_season", "events_company_recent"]) == ()
     assert hypotheses(["rebates_overdue", "recency"]) == ()
+
+
+def test_the_shares_that_document_004_gives_are_all_placed_and_only_a_natural_end_is_nobodys_fault():
+    shares = taxonomy().documented_shares
+    assert shares == {"neglected_details": 0.67, "product": 0.15, "competitor": 0.09, "natural_end": 0.09}
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert taxonomy().objective == {"natural_end"}
