@@ -275,6 +275,13 @@ class Prospects(Section):
     seed: int = Field(ge=0)
 
 
+class Economics(Section):
+    cost_of_winning: float | None = Field(gt=0, allow_inf_nan=False)
+    years: int = Field(ge=2, le=50)
+    payback_months: int = Field(ge=1)
+    least: int = Field(ge=2)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -291,6 +298,7 @@ class Params(Section):
     report: Report
     win_back: WinBack
     prospects: Prospects
+    economics: Economics
 
 
 def load(root: Path, source: str) -> Params:
