@@ -33,8 +33,8 @@ class Approaches:
     """`trials` lapsed accounts, a cut-off each, of which `ordered` came back.
 
     `approached`: they had been contacted; else there is no table of contacts, and they are lapsed accounts at all, with
-    an order in the horizon from the cut-off. `accounts`: different ones; `cutoffs`: the dates looked at, oldest first; `rows`: account_id
-    and as_of of the trials, by which to find their risks: those whom someone contacts are not drawn at random.
+    an order in the horizon from the cut-off. `accounts`: different ones; `cutoffs`: the dates looked at, oldest first; `rows`: account_id,
+    as_of and ordered of the trials, by which to find their risks: those whom someone contacts are not drawn at random.
     """
 
     approached: bool
@@ -52,7 +52,7 @@ def approaches(tables: Mapping[str, Expression], matrix: pd.DataFrame, label: La
     cutoffs = apart(matrix["as_of"], label, as_of, approached)
     rows = lapsed[lapsed["as_of"].isin(list(cutoffs))].reset_index(drop=True)
     if rows.empty:
-        return Approaches(approached, 0, 0, 0, cutoffs, rows)
+        return Approaches(approached, 0, 0, 0, cutoffs, rows.assign(ordered=False))
     rows["from_"] = _times(rows["as_of"])
     rows["end"] = _times(rows["as_of"].map(label.end))
     rows = _first_after(rows, _orders(tables, rows, as_of), "order")
@@ -62,7 +62,9 @@ def approaches(tables: Mapping[str, Expression], matrix: pd.DataFrame, label: La
         rows = rows[(rows["contact"] < rows["end"]) & unanswered].reset_index(drop=True)
         rows["end"] = _times(rows["contact"].dt.date.map(label.horizon.after))
     came = (rows["order"] < rows["end"]).to_numpy(dtype=bool)
-    keys = rows[["account_id", "as_of"]].sort_values(["as_of", "account_id"], ignore_index=True)
+    keys = rows.assign(ordered=came)[["account_id", "as_of", "ordered"]].sort_values(
+        ["as_of", "account_id"], ignore_index=True
+    )
     return Approaches(approached, len(rows), int(came.sum()), rows["account_id"].nunique(), cutoffs, keys)
 
 

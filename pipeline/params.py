@@ -317,6 +317,13 @@ class Worklist(Section):
         return share
 
 
+class Economics(Section):
+    cost_of_winning: float | None = Field(gt=0, allow_inf_nan=False)
+    years: int = Field(ge=2, le=50)
+    payback_months: int = Field(ge=1)
+    least: int = Field(ge=2)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -336,6 +343,7 @@ class Params(Section):
     win_back: WinBack
     prospects: Prospects
     worklist: Worklist
+    economics: Economics
 
 
 def load(root: Path, source: str) -> Params:
