@@ -51,6 +51,26 @@ def care(tables: Mapping[str, Expression], as_of: date) -> pd.DataFrame:
     return frame
 
 
+def in_charge(tables: Mapping[str, Expression], as_of: date) -> pd.DataFrame:
+    """The one who looks after each account at `as_of`: account_id, manager_id, started_on (date), ordered by account.
+
+    Of several the one who began last, of those the first by id. Accounts that nobody looks after are not in it; no rows
+    where the tables do not tell (`lacking`).
+    """
+    if lacking(tables) is not None:
+        kinds = {"account_id": "str", "manager_id": "str", "started_on": "object"}
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+    rows = _known(tables["assignments"], "assignments", as_of)
+    there = rows.account_id.notnull() & rows.manager_id.notnull()
+    rows = rows.filter(there & ibis.coalesce(rows.ended_on >= as_of, True))
+    if _tells_leaving(tables):
+        managers = _known(tables["managers"], "managers", as_of)
+        rows = rows.anti_join(managers.filter(managers.left_on < as_of), "manager_id")
+    spells: pd.DataFrame = rows.select("account_id", "manager_id", "started_on").to_pyarrow().to_pandas()
+    spells = spells.sort_values(["account_id", "started_on", "manager_id"], ascending=[True, False, True])
+    return spells.drop_duplicates("account_id", ignore_index=True)
+
+
 def rounds(care: pd.DataFrame) -> list[list[str]]:
     """The managers who look after an account at present, in groups of which no two share an account of `care`."""
     of_account = care.groupby("account_id")["manager_id"].agg(list)

@@ -255,12 +255,31 @@ def labels(source: Source = "simulated") -> None:
 
 
 @app.command()
-def report(source: Source = "simulated") -> None:
-    """Write the report page."""
-    from pipeline import report as stage
+def decide(source: Source = "simulated") -> None:
+    """Turn risk into action: classes, worklist, what if a manager left, win-back, prospects, economics."""
+    from pipeline import decide as stage
 
     layout, params = _setup(source)
     stage.run(layout, params)
+
+
+@app.command()
+def report(
+    source: Source = "simulated",
+    lang: Annotated[
+        list[str] | None,
+        typer.Option(help="en, zh_Hans, zh_Hant or ro; may be given several times, the first opens first."),
+    ] = None,
+    account: Annotated[
+        list[str] | None, typer.Option(help="Has a page whatever its risk; may be given several times.")
+    ] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="A page for every account scored.")] = False,
+) -> None:
+    """Write the report: a static site that opens from disk, and its tables as CSV, XLSX and Parquet."""
+    from pipeline import report as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params, lang or [], account or [], everyone)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import date
 from time import perf_counter
 
@@ -27,7 +28,7 @@ log = logging.getLogger("holdfast")
 
 
 def run(layout: Layout, params: Params, everyone: bool = False) -> None:
-    """Write `explanations.parquet`, `evidence.parquet` and the SHAP plot."""
+    """Write `explanations.parquet`, `evidence.parquet`, the scoring before as `previous.parquet`, and the SHAP plot."""
     started = perf_counter()
     model, why = resolve_model(layout, None)
     scored = score(model, why, layout, params, params.score.as_of, everyone)
@@ -38,6 +39,7 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
     groups = grouped(values)
     without = risk_without(model, chosen, why.healthy)
     loss = chosen["amount_12"].clip(lower=0.0)
+    before = scored_before(layout, params, model, scored)
     result = pd.concat(
         [
             scores.set_index("account_id")[["as_of", "risk"]],
@@ -48,11 +50,12 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
             points(groups, base).add_prefix("points_"),
             without,
             without.mul(loss, axis=0).rename(columns=lambda name: name.replace("risk_", "expected_loss_")),
-            why_now(layout, params, model, scored, chosen),
+            why_now(model, chosen, before),
         ],
         axis=1,
     ).rename_axis("account_id")
     write_frame(result.reset_index(), layout.explanations)
+    write_frame(before.table(), layout.previous)
     sentences = told(model, why, params, scored, values[model.features])
     write_frame(sentences, layout.evidence)
     beeswarm(model, chosen.head(params.explain.plot_accounts).reset_index(drop=True), layout.plots / "shap.png")
@@ -91,21 +94,49 @@ def told(model: RiskModel, why: CauseModel, params: Params, scored: Scored, valu
     return pd.concat(parts, ignore_index=True)
 
 
-def why_now(layout: Layout, params: Params, model: RiskModel, scored: Scored, chosen: pd.DataFrame) -> pd.DataFrame:
-    """`since`, `kept`, `risk_then` and points of probability by what moved the risk; empty where it was not scored then.
+@dataclass(frozen=True)
+class Before:
+    """A scoring before: `kept`, or the same accounts a period before by today's model. All of index account_id."""
 
-    Since the last scoring kept, or one period before by today's model where none is kept that its features allow.
-    """
+    day: date
+    kept: bool
+    features: pd.DataFrame
+    lapsed: pd.Series[bool]
+    log_odds: pd.Series[float]
+
+    def table(self) -> pd.DataFrame:
+        """account_id, as_of, kept, lapsed, risk, amount_12: what a change of the money at risk is set against."""
+        told = pd.DataFrame(
+            {
+                "as_of": self.day,
+                "kept": self.kept,
+                "lapsed": self.lapsed,
+                "risk": expit(self.log_odds),
+                "amount_12": self.features["amount_12"].clip(lower=0.0),
+            },
+            index=self.features.index,
+        )
+        return told.rename_axis("account_id").sort_index().reset_index()
+
+
+def scored_before(layout: Layout, params: Params, model: RiskModel, scored: Scored) -> Before:
+    """The last scoring kept, or one period before by today's model where none is kept that its features allow."""
     past = history.last_before(layout, scored.as_of)
-    kept = past is not None and set(model.features) <= set(past.features.columns)
-    if past is not None and kept:
-        day, then = past.as_of, past.features.assign(as_of=past.as_of)
-        risk = past.scores.set_index("account_id")["risk"].reindex(then.index).to_numpy(dtype=np.float64)
-        log_odds = pd.Series(logit(risk), index=then.index)
-    else:
-        day = plan_from(dict(model.meta), params.featurize.block).period.before(scored.as_of, 1)
-        then = scored.features(day)
-        log_odds = pd.Series(model.log_odds(then), index=then.index)
-    moved = changes(model, chosen, then, log_odds)
-    told = pd.DataFrame({"since": day, "kept": kept, "risk_then": expit(log_odds.loc[moved.index])}, index=moved.index)
+    if past is not None and set(model.features) <= set(past.features.columns):
+        then = past.features.assign(as_of=past.as_of)
+        scores = past.scores.set_index("account_id").reindex(then.index)
+        risk = scores["risk"].to_numpy(dtype=np.float64)
+        return Before(past.as_of, True, then, scores["lapsed"].astype(bool), pd.Series(logit(risk), index=then.index))
+    day = plan_from(dict(model.meta), params.featurize.block).period.before(scored.as_of, 1)
+    then = scored.features(day)
+    return Before(day, False, then, then["lapsed"].astype(bool), pd.Series(model.log_odds(then), index=then.index))
+
+
+def why_now(model: RiskModel, chosen: pd.DataFrame, before: Before) -> pd.DataFrame:
+    """`since`, `kept`, `risk_then` and points of probability by what moved the risk; empty where it was not scored then."""
+    moved = changes(model, chosen, before.features, before.log_odds)
+    told = pd.DataFrame(
+        {"since": before.day, "kept": before.kept, "risk_then": expit(before.log_odds.loc[moved.index])},
+        index=moved.index,
+    )
     return pd.concat([told, moved], axis=1).reindex(chosen.index)

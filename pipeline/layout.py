@@ -85,6 +85,18 @@ class Layout:
         return self.artifacts / "evidence.parquet"
 
     @property
+    def previous(self) -> Path:
+        return self.artifacts / "previous.parquet"
+
+    @property
+    def similar(self) -> Path:
+        return self.artifacts / "similar.parquet"
+
+    @property
+    def decisions(self) -> Path:
+        return self.artifacts / "decisions"
+
+    @property
     def history(self) -> Path:
         return self.artifacts / "history"
 
@@ -102,7 +114,7 @@ class Layout:
 
     @property
     def report(self) -> Path:
-        return self.artifacts / "report.html"
+        return self.artifacts / "report"
 
     @property
     def labels(self) -> Path:

@@ -26,6 +26,7 @@ from features.labels import DEFINITIONS
 from features.matrix import MOST_STEPS
 from features.periods import Duration
 from market.scenarios import SCENARIOS
+from reports.language import LANGUAGES
 
 
 def _duration(value: Any) -> Duration:
@@ -240,7 +241,19 @@ class Explain(Section):
 
 class Report(Section):
     accounts: int = Field(ge=1)
+    at_risk: float = Field(ge=0, le=1)
+    languages: list[str] = Field(min_length=1)
     currency: str
+
+    @field_validator("languages")
+    @classmethod
+    def _with_a_catalogue(cls, languages: list[str]) -> list[str]:
+        for language in languages:
+            if language not in LANGUAGES:
+                raise ValueError(f"{language} has no catalogue; languages are {', '.join(LANGUAGES)}")
+        if len(set(languages)) < len(languages):
+            raise ValueError("each language once")
+        return languages
 
 
 class Segments(Section):

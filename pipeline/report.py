@@ -1,75 +1,109 @@
-"""Stage report: one self-contained page."""
+"""Stage report: a static site of the scoring, and its tables as files."""
 
 from __future__ import annotations
 
 import json
 import logging
-from typing import Any
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from time import perf_counter
 
 import pandas as pd
-import pyarrow.parquet as pq
 
+from features.errors import ConfigurationError
 from models.campaign import Economics, plan
 from models.risk import RiskModel
 from models.taxonomy import hypotheses, taxonomy
 from models.tracking import code_version, data_hash
-from pipeline.frames import write_text
 from pipeline.layout import Layout
-from pipeline.params import Evaluate, Params
-from reports.page import Report, render
+from pipeline.params import Params
+from reports.site import Site, write
 
 log = logging.getLogger("holdfast")
+FEEDBACK = ("account_id", "given_on", "verdict", "reason", "by")
 
 
-def run(layout: Layout, params: Params) -> None:
-    """Write `artifacts/<source>/report.html`."""
-    scores = pd.read_parquet(layout.scores)
-    metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
-    model = RiskModel.load(layout.model)
-    economics = Economics(**params.money.model_dump())
-    page = render(
-        Report(
-            source=layout.source,
-            as_of=scores["as_of"].iloc[0],
-            horizon=str(model.meta["horizon"]),
-            currency=params.report.currency,
-            scores=scores,
-            evidence=pd.read_parquet(layout.evidence),
-            explanations=pd.read_parquet(layout.explanations),
-            names=names_of(layout),
-            metrics=metrics,
-            predictions=pd.read_parquet(layout.predictions),
-            economics=economics,
-            plan=plan_of(scores, economics, params.evaluate),
-            live=json.loads(layout.live.read_text(encoding="utf-8")),
-            hypotheses=hypotheses(model.features),
-            reason_names={code: names["en"] for code, names in taxonomy().names.items()},
-            top=params.report.accounts,
-            lineage={
-                "model": model.content_hash,
-                "data": data_hash(layout.tables),
-                "code": code_version(),
-                "taxonomy": str(taxonomy().version),
-                "champion": ("yes: " if metrics["decision"]["champion"] else "no: ") + metrics["decision"]["why"],
-            },
-        )
+def run(
+    layout: Layout, params: Params, languages: Sequence[str] = (), accounts: Sequence[str] = (), everyone: bool = False
+) -> None:
+    """Write the site into `artifacts/<source>/report`.
+
+    `languages`: the first at its root, the others beside it; default: `report.languages`. `accounts` have pages whatever
+    their risk, `everyone`: all have.
+    """
+    started = perf_counter()
+    site = site_of(layout, params, None if everyone else accounts)
+    pages = write(site, layout.report, languages or params.report.languages)
+    log.info(
+        "report %s: %s pages, %.1f MB; %.1f s; wrote %s",
+        layout.source,
+        f"{pages:,}",
+        sum(file.stat().st_size for file in layout.report.rglob("*") if file.is_file()) / 1e6,
+        perf_counter() - started,
+        layout.report / "index.html",
     )
-    write_text(page, layout.report)
-    log.info("report %s: %.0f kB; wrote %s", layout.source, len(page.encode()) / 1000, layout.report)
 
 
-def plan_of(scores: pd.DataFrame, economics: Economics, params: Evaluate) -> dict[str, Any]:
-    """How many of the active accounts to contact, and what it is expected to earn, with intervals."""
+def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site:
+    """All that the site shows, read from what the stages wrote."""
+    scores = pd.read_parquet(layout.scores)
+    _known(scores["account_id"], asked or ())
+    model = RiskModel.load(layout.model)
+    metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
+    economics = Economics(**params.money.model_dump())
     active = scores[~scores["lapsed"].to_numpy(bool)]
-    risk = active["risk"].to_numpy(float)
-    value = economics.value((active["expected_loss"] / risk).fillna(0.0))  # of a risk of 0: never worth a contact
-    return plan(risk, value, economics.terms(value), params.bootstrap, params.level, params.seed)
+    value = economics.value(active["amount_12"])
+    terms = economics.terms(value)
+    decided = {path.stem: pd.read_parquet(path) for path in sorted(layout.decisions.glob("*.parquet"))}
+    champion = metrics["decision"]
+    return Site(
+        source=layout.source,
+        as_of=scores["as_of"].iloc[0],
+        horizon=str(model.meta["horizon"]),
+        currency=params.report.currency,
+        scores=scores,
+        evidence=pd.read_parquet(layout.evidence),
+        explanations=pd.read_parquet(layout.explanations),
+        previous=pd.read_parquet(layout.previous),
+        similar=pd.read_parquet(layout.similar),
+        **decided,
+        decided=json.loads((layout.decisions / "decisions.json").read_text(encoding="utf-8")),
+        feedback=_feedback(layout.tables / "feedback.parquet", scores["as_of"].iloc[0]),
+        metrics=metrics,
+        predictions=pd.read_parquet(layout.predictions),
+        economics=economics,
+        plan=plan(active["risk"], value, terms, params.evaluate.bootstrap, params.evaluate.level, params.evaluate.seed),
+        live=json.loads(layout.live.read_text(encoding="utf-8")),
+        hypotheses=hypotheses(model.features),
+        top=params.report.accounts,
+        at_risk=params.report.at_risk,
+        asked=asked,
+        lineage=(
+            ("data", f"{data_hash(layout.tables)}, {scores['as_of'].iloc[0]}"),
+            ("model", model.content_hash),
+            ("code", code_version()),
+            ("reasons.yaml", str(taxonomy().version)),
+            ("champion", ("yes: " if champion["champion"] else "no: ") + champion["why"]),
+        ),
+    )
 
 
-def names_of(layout: Layout) -> dict[str, str]:
-    """Names of accounts where the accounts table has them."""
-    path = layout.tables / "accounts.parquet"
-    if not path.exists() or "name" not in pq.read_schema(path).names:
-        return {}
-    table = pd.read_parquet(path, columns=["account_id", "name"]).dropna()
-    return dict(zip(table["account_id"], table["name"], strict=True))
+def _known(scored: pd.Series[str], asked: Sequence[str]) -> None:
+    """Raise ConfigurationError for an account that was asked for and not scored."""
+    known = set(scored)
+    for account in asked:
+        if account not in known:
+            close = get_close_matches(account, known, n=1)
+            hint = f" The closest is {close[0]!r}." if close else ""
+            raise ConfigurationError(
+                f"--account {account!r} was not scored: it has no order in the time that makes one eligible.{hint}"
+            )
+
+
+def _feedback(path: Path, as_of: object) -> pd.DataFrame:
+    """What was said before the as_of, by the contract; no rows where there is no such table."""
+    if not path.exists():
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in FEEDBACK})
+    table = pd.read_parquet(path).reindex(columns=list(FEEDBACK))
+    return table[table["given_on"] <= as_of].reset_index(drop=True)

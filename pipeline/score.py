@@ -87,7 +87,8 @@ def score(
     frame["risk"] = expit(log_odds)
     frame["risk_low"], frame["risk_high"] = model.interval(log_odds, params.score.level)
     frame = pd.concat([frame, model.when(frame)], axis=1)
-    yearly = frame["amount_12"].clip(lower=0.0)
+    yearly = frame["amount_12"].clip(lower=0.0)  # who returned more than it bought has nothing to lose
+    frame["amount_12"] = yearly
     frame["expected_loss"] = frame["risk"] * yearly
     economics = Economics(**params.money.model_dump())
     active = ~frame["lapsed"].to_numpy(bool)
@@ -110,7 +111,7 @@ def score(
             frame[["account_id", "as_of", "lapsed", "risk", "risk_low", "risk_high"]],
             frame[[name for name in SILENT if name in frame]],
             pd.Series(range(1, len(frame) + 1), name="rank"),
-            frame[["expected_loss", "contact_profit"]],
+            frame[["amount_12", "expected_loss", "contact_profit"]],
             told,
         ],
         axis=1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
@@ -73,6 +73,36 @@ def bars(key: str, rows: Sequence[Bar], title: str, description: str) -> Markup:
             axes.barh(place + 0.72, row.value, height=0.3, color=GREY if row.muted else ACCENT)
             axes.text(0, place + 0.45, row.label, color=MUTED if row.muted else INK)
             axes.text(1, place + 0.45, row.shown, color=MUTED, ha="right", transform=axes.get_yaxis_transform())
+        return _inline(figure, key, title, description)
+
+
+def steps(
+    key: str, rows: Sequence[tuple[str, float]], shown: Callable[[float], str], title: str, description: str
+) -> Markup:
+    """A sum, the steps from it, and the sum they lead to, each under its label from the top down (a waterfall).
+
+    `rows`: (label, value); the first and the last are sums, those between are steps that add up. `key` as in `bars`.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6, _ROW * len(rows)))
+        axes = figure.add_axes((0.005, 0.0, 0.99, 1.0))
+        axes.set_axis_off()
+        axes.set_ylim(len(rows), 0)
+        reached, ends = 0.0, [0.0]
+        for place, (label, value) in enumerate(rows):
+            whole = place in (0, len(rows) - 1)
+            start = 0.0 if whole else reached
+            reached = start + value
+            ends += [start, reached]
+            color = ACCENT if whole else SECOND if value > 0 else GREY
+            axes.barh(place + 0.72, value, left=start, height=0.3, color=color)
+            axes.text(0, place + 0.45, label, color=INK if whole else MUTED, transform=axes.get_yaxis_transform())
+            sign = "+" if value > 0 and not whole else ""
+            axes.text(
+                1, place + 0.45, f"{sign}{shown(value)}", color=MUTED, ha="right", transform=axes.get_yaxis_transform()
+            )
+        low, high = min(ends), max(ends)
+        axes.set_xlim(low, high if high > low else low + 1.0)
         return _inline(figure, key, title, description)
 
 

@@ -54,9 +54,9 @@ def locale() -> Locale:
     return _locale(language())
 
 
-def tag() -> str:
-    """Its tag for HTML: zh-Hans."""
-    return language().replace("_", "-")
+def tag(of: str) -> str:
+    """The tag of a language for HTML: zh-Hans."""
+    return of.replace("_", "-")
 
 
 def translations() -> NullTranslations:
@@ -95,3 +95,8 @@ def _locale(language: str) -> Locale:
 def _whole(n: float) -> int:
     """What stands for `n` where languages count: a fraction is never one thing."""
     return int(n) if n == int(n) else 2
+
+
+def message(text: str) -> str:
+    """Marks a text as a message, to be looked up when it is shown: the text itself."""
+    return text

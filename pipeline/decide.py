@@ -1,0 +1,261 @@
+"""Stage decide: from risk to action. Classes, worklist, what if a manager left, win-back, prospects, economics."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features import leaving, purchases
+from features.declaration import Expression
+from features.fold import connect, open_tables
+from features.periods import Duration
+from models import approaches, hours, kinds, leavers, prospects, segments, win_back, worklist
+from models.campaign import Economics
+from models.economics import Given, Winning, compare
+from models.playbook import playbook
+from models.risk import RiskModel
+from models.shares import UNEXPLAINED
+from models.taxonomy import taxonomy
+from pipeline.frames import features_at, plan_from, read_matrix, write_frame, write_text
+from pipeline.layout import Layout
+from pipeline.params import Params
+
+log = logging.getLogger("holdfast")
+WHO = ("name", "region")  # columns of the table accounts that the report shows, where they are there
+MANAGER = {"name": "str", "level": "str", "hired_on": "object", "monthly_hours": "float64"}
+STRATEGIC = ("EI", "EII")  # whose contribution is high, and so their cases are not closed (004)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the decisions are made from, read once: all as known at `as_of`."""
+
+    layout: Layout
+    params: Params
+    model: RiskModel
+    tables: Mapping[str, Expression]
+    scores: pd.DataFrame
+    previous: pd.DataFrame
+    matrix: pd.DataFrame
+    features: pd.DataFrame  # of the accounts scored, with account_id, as_of, lapsed
+
+    @property
+    def as_of(self) -> date:
+        day: date = self.scores["as_of"].iloc[0]
+        return day
+
+    @property
+    def period(self) -> Duration:
+        return self.params.featurize.period
+
+    @property
+    def economics(self) -> Economics:
+        return Economics(**self.params.money.model_dump())
+
+
+def run(layout: Layout, params: Params) -> None:
+    """Write `decisions/`: a table for each kind of decision, and `decisions.json` with what is no table."""
+    started = perf_counter()
+    model = RiskModel.load(layout.model)
+    scores = pd.read_parquet(layout.scores)
+    day: date = scores["as_of"].iloc[0]
+    plan = plan_from(dict(model.meta), params.featurize.block)
+    features = features_at(layout, day, plan, params.featurize.memory, model.features)
+    with TemporaryDirectory(prefix="holdfast-") as spill:
+        connection = connect(params.featurize.memory, Path(spill))
+        tables = open_tables(connection, layout.tables)
+        seen = Seen(
+            layout,
+            params,
+            model,
+            tables,
+            scores,
+            pd.read_parquet(layout.previous),
+            read_matrix(layout.matrix),
+            features,
+        )
+        frames, told = _customers(seen)
+        left = leavers.if_left(connection, tables, day, plan, model, features)
+        _decide(seen, left, frames, told)
+        connection.disconnect()
+    for name, frame in frames.items():
+        write_frame(frame, layout.decisions / f"{name}.parquet")
+    write_text(json.dumps(told, indent=1, sort_keys=True, default=str) + "\n", layout.decisions / "decisions.json")
+    do = frames["worklist"]["decision"] == "do"
+    log.info(
+        "decide %s: %s of %s active accounts on the worklist, %.0f expected net profit; %s lapsed to talk to; %.1f s; wrote %s",
+        layout.source,
+        f"{int(do.sum()):,}",
+        f"{len(do):,}",
+        frames["worklist"].loc[do, "profit"].sum(),
+        f"{int((frames['win_back']['decision'] == win_back.TALK).sum()):,}",
+        perf_counter() - started,
+        layout.decisions,
+    )
+
+
+def _customers(seen: Seen) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+    """The accounts with class, kind and who looks after them; their purchases; and how they moved between classes."""
+    rules = segments.Rules(**seen.params.segments.model_dump())
+    known = {
+        day: (purchases.by_period(seen.tables["orders"], seen.period, day, rules.history), _ever(seen, day))
+        for day in (seen.as_of, *seen.previous["as_of"].unique()[:1])
+    }
+    bought, ever = known[seen.as_of]
+    measures = {day: segments.measure(*found, seen.period, day, rules) for day, found in known.items()}
+    limits = segments.Thresholds.of(measures[seen.as_of], rules)
+    classed = {day: segments.classify(found, limits) for day, found in measures.items()}
+    now, before = classed[seen.as_of], classed[next(reversed(classed))]
+    kind = kinds.kinds(
+        seen.tables, bought, ever, seen.period, seen.as_of, kinds.Rules(**seen.params.kinds.model_dump())
+    )
+    accounts = seen.scores[["account_id", "as_of", "lapsed", "risk", "risk_low", "risk_high", "rank", "amount_12"]]
+    accounts = accounts.assign(expected_loss=seen.scores["expected_loss"], contact_profit=seen.scores["contact_profit"])
+    for table in (
+        _who(seen),
+        now[["account_id", "class", "not_known", "contribution", "stability", "size"]],
+        before[["account_id", "class"]].rename(columns={"class": "class_before"}),
+        kind.accounts[["account_id", "kind", "habit"]],
+        ever[["account_id", "first_order_on", "last_order_on"]],
+        seen.scores[["account_id", "naming", "reason_1", "reason_2", "reason_3"]],
+    ):
+        accounts = accounts.merge(table, how="left", on="account_id", validate="one_to_one")
+    scored = set(accounts["account_id"])
+    told = {
+        "period": str(seen.period),
+        "history_periods": rules.history,
+        "segments": asdict(limits) | {"concentration": asdict(segments.concentration(now["contribution"]))},
+        "kinds": {"not_known": list(kind.not_known), "prospects": kind.prospects["kind"].value_counts().to_dict()},
+        "migration": {
+            "since": str(next(reversed(classed))),
+            "cells": segments.migration(before, now).to_dict("records") if len(classed) > 1 else [],
+        },
+    }
+    return {"accounts": accounts, "history": bought[bought["account_id"].isin(scored)]}, told
+
+
+def _decide(seen: Seen, left: leavers.Leavers, frames: dict[str, pd.DataFrame], told: dict[str, Any]) -> None:
+    """Add the decisions to `frames`, and what of them is no table to `told`."""
+    evaluate = seen.params.evaluate
+    managers = _managers(seen)
+    frames["leavers"] = left.accounts
+    frames["managers"] = left.managers.merge(managers, how="left", on="manager_id")
+    told["leavers"] = {
+        "lacking": left.lacking,
+        "unattended": left.unattended,
+        "experience": leavers.experience(seen.matrix, evaluate.bootstrap, evaluate.level, evaluate.seed),
+    }
+    listed = _worklist(seen, frames["accounts"], managers)
+    frames["worklist"], told["worklist"] = _readable(listed.frame, frames["accounts"]), listed.summary
+    label = plan_from(dict(seen.model.meta), seen.params.featurize.block).label
+    tried = approaches.approaches(seen.tables, seen.matrix, label, seen.as_of)
+    frames["win_back"], told["win_back"] = _win_back(seen, frames["accounts"], tried)
+    judged = prospects.judge(
+        prospects.read(seen.tables, seen.as_of), prospects.Judging(**seen.params.prospects.model_dump())
+    )
+    frames["prospects"] = judged.prospects
+    told["prospects"] = {"high": judged.high, "lacking": judged.lacking}
+    told["economics"] = compare(
+        Given(
+            seen.tables,
+            seen.matrix,
+            seen.as_of,
+            tried,
+            frames["win_back"],
+            seen.economics,
+            Winning(**seen.params.economics.model_dump()),
+        ),
+        evaluate.bootstrap,
+        evaluate.level,
+        evaluate.seed,
+    )
+    told["hindsight"] = _hindsight(seen)
+
+
+def _worklist(seen: Seen, accounts: pd.DataFrame, managers: pd.DataFrame) -> worklist.Worklist:
+    active = accounts[~accounts["lapsed"].to_numpy(bool)]
+    value = seen.economics.value(active["amount_12"])
+    candidates = pd.DataFrame(
+        {
+            **{name: active[name] for name in ("account_id", "manager_id", "region", "class")},
+            "reason": active["reason_1"].where(active["naming"].isin(["named", "candidates"])),
+            "risk": active["risk"],
+            "value": value,
+        }
+    )
+    rules = hours.Rules(**seen.params.worklist.model_dump())
+    planned = worklist.planned(candidates, playbook(), seen.as_of)
+    return worklist.choose(planned, seen.economics.terms(value), rules, hours.manager_hours(managers, rules))
+
+
+def _readable(listed: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
+    """The worklist with names, risk and the playbook's words, so that a file of it can be worked with alone."""
+    about = accounts[["account_id", "name", "manager", "risk", "expected_loss"]]
+    found = listed.merge(about, how="left", on="account_id", validate="one_to_one")
+    pairs = zip(found["reason"].fillna(UNEXPLAINED), found["class"], strict=True)
+    steps = [playbook().step(reason, None if pd.isna(code) else code) for reason, code in pairs]
+    return found.assign(what=pd.Series([step.do for step in steps], found.index, dtype="str"))[
+        [
+            *("place", "account_id", "name", "manager_id", "manager", "region", "class", "reason", "action", "what"),
+            *("owner", "until", "hours", "risk", "expected_loss", "profit", "decision", "why"),
+        ]
+    ]
+
+
+def _win_back(seen: Seen, accounts: pd.DataFrame, tried: approaches.Approaches) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Lapsed accounts by what approaching them is worth, and the mean chance of an order."""
+    terms = win_back.WinBack(**seen.params.win_back.model_dump())
+    found = win_back.posterior(terms, tried, seen.params.evaluate.level)
+    lapsed = accounts[accounts["lapsed"].to_numpy(bool)]
+    strategic = (lapsed["class"].isin(STRATEGIC) | (lapsed["kind"] == "vip")).astype("boolean")
+    rows = lapsed.assign(
+        yearly=lapsed["amount_12"], strategic=strategic.mask(lapsed["class"].isna() & (lapsed["kind"] != "vip"))
+    )
+    active = accounts[~accounts["lapsed"].to_numpy(bool)]
+    costs = seen.economics.terms(seen.economics.value(active["amount_12"]))
+    past = tried.rows.merge(seen.matrix, on=["account_id", "as_of"]) if len(tried.rows) else tried.rows
+    risks = np.asarray(seen.model.predict(past), dtype=np.float64) if len(past) else None
+    return win_back.win_back(rows, found["value"], seen.economics, costs, terms, taxonomy().objective, risks), found
+
+
+def _hindsight(seen: Seen) -> dict[str, Any]:
+    return {}
+
+
+def _ever(seen: Seen, day: date) -> pd.DataFrame:
+    return purchases.over_all_time(seen.tables["orders"], day)
+
+
+def _who(seen: Seen) -> pd.DataFrame:
+    """account_id, name, region, manager_id, manager (name) and manager_since of the accounts; null where not known."""
+    who = pd.DataFrame({"account_id": seen.scores["account_id"]})
+    columns = [name for name in WHO if "accounts" in seen.tables and name in seen.tables["accounts"].columns]
+    if columns:
+        table = seen.tables["accounts"].select("account_id", *columns).to_pyarrow().to_pandas()
+        who = who.merge(table, how="left", on="account_id", validate="one_to_one")
+    charge = leaving.in_charge(seen.tables, seen.as_of).rename(columns={"started_on": "manager_since"})
+    who = who.merge(charge, how="left", on="account_id", validate="one_to_one")
+    names = _managers(seen)[["manager_id", "name"]].rename(columns={"name": "manager"})
+    who = who.merge(names, how="left", on="manager_id")
+    return who.reindex(columns=["account_id", *WHO, "manager_id", "manager", "manager_since"])
+
+
+def _managers(seen: Seen) -> pd.DataFrame:
+    """manager_id with name, level, hired_on and monthly_hours, where the table managers tells them."""
+    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in {"manager_id": "str", **MANAGER}.items()})
+    if "managers" not in seen.tables:
+        return empty
+    table = seen.tables["managers"]
+    chosen = ["manager_id", *(name for name in MANAGER if name in table.columns)]
+    found: pd.DataFrame = table.select(*chosen).to_pyarrow().to_pandas()
+    return found.reindex(columns=empty.columns)

@@ -1,0 +1,109 @@
+"""The page of managers: the accounts and the money at risk if one left, and the list for the day he or she resigns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from reports import rows
+from reports.language import say, say_number
+from reports.links import Links
+from reports.words import count, day, exact_percent, money, percent, text
+
+if TYPE_CHECKING:
+    from reports.site import Site
+
+LISTS = 40  # managers with a list on the page; the others' are in the files
+ACCOUNTS = 10  # in each list
+
+
+def context(site: Site, links: Links) -> dict[str, Any]:
+    """What the page shows."""
+    found, managers = site.decided["leavers"], site.managers
+    lists = managers["manager_id"].head(LISTS).tolist()
+    anchors = {manager: f"manager-{place}" for place, manager in enumerate(lists)}
+    return {
+        "managers": {
+            "sentence": _sentence(site),
+            "rows": [
+                {
+                    "id": str(row["manager_id"]),
+                    "name": text(row["name"]),
+                    "level": text(row["level"]),
+                    "since": None if pd.isna(row["hired_on"]) else day(row["hired_on"]),
+                    "since_iso": "" if pd.isna(row["hired_on"]) else row["hired_on"].isoformat(),
+                    "anchor": anchors.get(row["manager_id"]),
+                    "accounts": int(row["accounts"]),
+                    "money": float(row["expected_loss"]),
+                    "money_if_left": float(row["expected_loss_if_left"]),
+                    "difference": float(row["extra"]),
+                }
+                for row in managers.to_dict("records")
+            ],
+            "experience": _experience(found.get("experience", {})),
+            "lists": [
+                _list(site, links, row, anchors[row["manager_id"]]) for row in managers.head(LISTS).to_dict("records")
+            ],
+        }
+    }
+
+
+def _sentence(site: Site) -> str:
+    lacking = site.decided["leavers"]["lacking"]
+    if lacking == "model":
+        return say("The model knows no feature of managers, so it cannot say what would follow if one left.")
+    if lacking is not None:
+        return say("Without {table} it is not known who looks after whom.", table=lacking)
+    managers = site.managers
+    if managers.empty:
+        return say("Nobody looks after an eligible account.")
+    extra = float(managers["extra"].sum())
+    first = managers.iloc[0]
+    return say_number(
+        "{n} manager looks after active accounts. If {name} left, {extra} more would be at risk, the most for any of them.",
+        "{n} managers look after active accounts. If {name} left, {extra} more would be at risk, the most for any of them.",
+        len(managers),
+        n=count(len(managers)),
+        name=text(first["name"]) or str(first["manager_id"]),
+        extra=money(float(first["extra"]), site.currency),
+        all=money(extra, site.currency),
+    )
+
+
+def _experience(found: dict[str, Any]) -> str | None:
+    """What became of accounts whose manager had just left, beside all others."""
+    if not found:
+        return None
+    left, others = found["left"], found["others"]
+    return say(
+        "At past cut-offs {left} ({low} to {high}) of the active accounts whose manager had just left were lost, and {others} of "
+        "those whose managers had not left within a year.",
+        left=percent(left["value"]),
+        low=exact_percent(left["low"], 1),
+        high=exact_percent(left["high"], 1),
+        others=percent(others["value"]),
+    )
+
+
+def _list(site: Site, links: Links, manager: dict[Any, Any], anchor: str) -> dict[str, Any]:
+    mine = site.leavers[(site.leavers["manager_id"] == manager["manager_id"]) & ~site.leavers["lapsed"].astype(bool)]
+    mine = mine.sort_values(["extra", "account_id"], ascending=[False, True])
+    shown = mine.head(ACCOUNTS)
+    about = rows.known(site, shown["account_id"])
+    name = text(manager["name"])
+    return {
+        "anchor": anchor,
+        "name": f"{name} ({manager['manager_id']})" if name else str(manager["manager_id"]),
+        "caption": say("{shown} of {all} accounts.", shown=count(len(shown)), all=count(len(mine))),
+        "rows": [
+            {
+                **rows.identity(links, row["account_id"], who),
+                "risk": float(row["risk"]),
+                "risk_if_left": float(row["risk_if_left"]),
+                "expected_loss": float(row["expected_loss"]),
+                "expected_loss_if_left": float(row["expected_loss_if_left"]),
+            }
+            for row, who in zip(shown.to_dict("records"), about, strict=True)
+        ],
+    }
