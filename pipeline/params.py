@@ -267,6 +267,11 @@ class Kinds(Section):
     overdue_share: float = Field(gt=0, allow_inf_nan=False)
 
 
+class Similar(Section):
+    accounts: int = Field(ge=1)
+    cutoffs: int = Field(ge=1)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -283,6 +288,7 @@ class Params(Section):
     report: Report
     segments: Segments
     kinds: Kinds
+    similar: Similar
 
 
 def load(root: Path, source: str) -> Params:
