@@ -30,8 +30,21 @@ def contributions(model: RiskModel, frame: pd.DataFrame) -> tuple[pd.DataFrame, 
 
 def grouped(values: pd.DataFrame) -> pd.DataFrame:
     """Sums by declared reason, `symptom` and `context`, to which horizon and season belong: (rows, groups)."""
-    groups = ["context" if name in (HORIZON, SEASON) else DECLARED[name].reason for name in values.columns]
+    groups = [_group(name) for name in values.columns]
     return values.T.groupby(groups, sort=False).sum().T
+
+
+def group_contributions(model: RiskModel, frame: pd.DataFrame) -> pd.DataFrame:
+    """What `grouped` makes of `contributions`, (rows, groups), without the values of each feature: many times faster."""
+    names = [*model.features, HORIZON]
+    codes, groups = pd.factorize(np.array([_group(name) for name in names]))
+    values = GroupShap.of(model.booster, codes).values(model.inputs(frame))
+    values[:, list(groups).index(_group(SEASON))] += shifts(model.meta["season"], frame)
+    return pd.DataFrame(values, index=frame.index, columns=groups)
+
+
+def _group(name: str) -> str:
+    return "context" if name in (HORIZON, SEASON) else DECLARED[name].reason
 
 
 def points(terms: pd.DataFrame, start: FloatArray | float) -> pd.DataFrame:

@@ -337,6 +337,11 @@ class Economics(Section):
     least: int = Field(ge=2)
 
 
+class Similar(Section):
+    accounts: int = Field(ge=1)
+    cutoffs: int = Field(ge=1)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -357,6 +362,7 @@ class Params(Section):
     prospects: Prospects
     worklist: Worklist
     economics: Economics
+    similar: Similar
 
 
 def load(root: Path, source: str) -> Params:

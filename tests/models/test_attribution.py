@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.attribution import contributions, grouped, points
+from models.attribution import contributions, group_contributions, grouped, points
 from models.season import SEASON
 
 
@@ -31,6 +31,11 @@ def test_groups_add_up_like_the_values(model, matrix):
     groups = grouped(values)
     assert set(groups.columns) == {"symptom", "broken_promises", "staff_turnover", "product", "context"}
     np.testing.assert_allclose(groups.sum(axis=1) + base, model.log_odds(matrix), atol=1e-6)
+
+
+def test_groups_need_no_values_of_features(model, matrix):
+    groups = grouped(contributions(model, matrix)[0])
+    pd.testing.assert_frame_equal(group_contributions(model, matrix)[groups.columns], groups, atol=1e-9)
 
 
 def test_points_add_up_to_the_probability(model, matrix):
