@@ -282,6 +282,10 @@ class Economics(Section):
     least: int = Field(ge=2)
 
 
+class Leavers(Section):
+    ago: SomeTime
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -299,6 +303,7 @@ class Params(Section):
     win_back: WinBack
     prospects: Prospects
     economics: Economics
+    leavers: Leavers
 
 
 def load(root: Path, source: str) -> Params:
