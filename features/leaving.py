@@ -1,7 +1,7 @@
-"""The tables as they would be had managers left on the day before an as_of: views, nothing is written.
+"""The tables as they would be had managers left on a day before an as_of: views, nothing is written.
 
 To leave is what the features of theme `managers` see of one who left: his present spells ended that day, and he is no
-longer in the company. Accounts that another manager looks after too tie the two together, for each would be left by both;
+longer in the company; nobody has followed. Accounts that another manager looks after too tie the two together, for each would be left by both;
 managers who share no account leave in one round, and each account then is as if only its own manager had left.
 """
 
@@ -30,18 +30,18 @@ def lacking(tables: Mapping[str, Expression]) -> str | None:
     return next((f"assignments.{name}" for name in SPELL if name not in columns), None)
 
 
-def care(tables: Mapping[str, Expression], as_of: date) -> pd.DataFrame:
+def care(tables: Mapping[str, Expression], as_of: date, left_on: date) -> pd.DataFrame:
     """Who looks after whom as known before `as_of`: account_id, manager_id, present; ordered, none twice.
 
     Managers who had left are left out. Not `present` are spells closed because the account was lost, which the features
-    take to go on, and those that ended on the day before `as_of`: their accounts count among those a leaver leaves
-    behind, but are no longer his.
+    take to go on, and those that ended from `left_on` on: had the manager left that day, the features would count their
+    accounts among those he left behind, but they are no longer his.
     """
     rows = _known(tables["assignments"], "assignments", as_of)
     ended = ibis.cases((rows.ended_on < as_of, rows.ended_on))
     lost = ended.notnull() & ibis.coalesce(rows.end_reason == "account_lost", False)
     there = rows.account_id.notnull() & rows.manager_id.notnull()
-    rows = rows.filter(there & (ended.isnull() | lost | ibis.coalesce(ended == as_of - timedelta(1), False)))
+    rows = rows.filter(there & (ended.isnull() | lost | ibis.coalesce(ended >= left_on, False)))
     if _tells_leaving(tables):
         managers = _known(tables["managers"], "managers", as_of)
         rows = rows.anti_join(managers.filter(managers.left_on < as_of), "manager_id")
@@ -87,16 +87,21 @@ def rounds(care: pd.DataFrame) -> list[list[str]]:
     return groups
 
 
-def without(tables: Mapping[str, Expression], managers: Sequence[str], as_of: date) -> dict[str, Expression]:
-    """The tables had these managers left on the day before `as_of`: their present spells ended then, `left_on` likewise.
+def without(
+    tables: Mapping[str, Expression], managers: Sequence[str], as_of: date, left_on: date
+) -> dict[str, Expression]:
+    """The tables had these managers left on `left_on`, before `as_of`: their present spells ended then.
 
-    A manager of whom the table `managers` says nothing is entered in it.
+    A spell that began only after that is taken to have begun the day before. A manager of whom the table `managers` says
+    nothing is entered in it.
     """
-    day = ibis.literal(as_of - timedelta(1))
+    day, before = ibis.literal(left_on), ibis.literal(left_on - timedelta(1))
     spells = tables["assignments"]
-    leaves = spells.manager_id.isin(list(managers)) & ibis.coalesce(spells.ended_on >= as_of, True)
+    present = (spells.started_on < as_of) & ibis.coalesce(spells.ended_on >= as_of, True)
+    leaves = spells.manager_id.isin(list(managers)) & present
     changed = dict(tables)
     changed["assignments"] = spells.mutate(
+        started_on=ibis.cases((leaves, ibis.least(spells.started_on, before)), else_=spells.started_on),
         ended_on=ibis.cases((leaves, day), else_=spells.ended_on),
         end_reason=ibis.cases((leaves, "left"), else_=spells.end_reason),
     )

@@ -1,18 +1,20 @@
 """What would be at risk if a manager left: the risk that the model sees once he is gone. Model-based, not causal.
 
-The features of theme `managers` are built again on tables in which he left on the day before the as_of
-(`features/leaving.py`); everything else about an account stays as it is. So the extra is what the model says of accounts
-alike in all but that their manager has just left. It may be below zero, for the model also knows managers under whom
-accounts fare worse than under none. It leaves out what follows a leaving, such as fewer visits: `experience` sets beside
-it what became of accounts whose managers did leave.
+The features of theme `managers` are built again on tables in which he left some time before the as_of and nobody followed
+(`features/leaving.py`); everything else about an account stays as it is. Some time, for accounts go on ordering for a
+while: of those whose manager left yesterday hardly more are silent for the whole horizon than of others. So the extra is
+what the model says of accounts alike in all but that their manager has left. It may be below zero, for the model also
+knows managers under whom accounts fare worse than under none. It leaves out what follows a leaving, such as fewer visits:
+`experience` sets beside it what became of accounts whose managers did leave.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,17 +26,18 @@ from features.catalog import DECLARED
 from features.declaration import Expression, ratio
 from features.errors import ConfigurationError
 from features.matrix import Plan, build
+from features.periods import Duration
 from models.metrics import interval, multiplicities
 from models.risk import RiskModel
 
 NOT_CAUSAL = (
-    "Model-based: how much riskier accounts look to the model once their manager has just left, all else as it is. "
-    "It does not prove that his leaving would be the cause."
+    "Model-based: how much riskier accounts would look to the model had their manager left {ago} ago and nobody followed, "
+    "all else as it is. It does not prove that his leaving would be the cause."
 )
 LACKING_MODEL = "model"  # in place of a table: the model knows no feature of managers
 MONEY = ("expected_loss", "expected_loss_if_left", "extra")
 ACCOUNTS = ("account_id", "manager_id", "lapsed", "risk", "risk_if_left", *MONEY)
-JUST_LEFT = 31  # days
+SINCE = (0, 31, 92, 365)  # days since a manager left, between which `experience` tells apart
 MANAGERS = ("manager_id", "accounts", "lapsed", *MONEY)
 
 
@@ -74,9 +77,15 @@ class Leavers:
 
 
 def if_left(
-    connection: Any, tables: Mapping[str, Expression], as_of: date, plan: Plan, model: RiskModel, frame: pd.DataFrame
+    connection: Any,
+    tables: Mapping[str, Expression],
+    as_of: date,
+    plan: Plan,
+    model: RiskModel,
+    frame: pd.DataFrame,
+    ago: Duration,
 ) -> Leavers:
-    """The risk of each account if its present manager had left the day before `as_of`, and what that means in money.
+    """The risk of each account if its present manager had left so long before `as_of`, and what that means in money.
 
     `frame`: the eligible accounts at `as_of` with account_id, as_of, lapsed, amount_12 and the model's features, as
     `plan` builds them of `tables`, the contract tables as Ibis tables of `connection`.
@@ -85,7 +94,8 @@ def if_left(
     lack = leaving.lacking(tables) or (None if moved else LACKING_MODEL)
     if lack is not None:
         return Leavers(_empty(ACCOUNTS), _empty(MANAGERS), lack)
-    care = leaving.care(tables, as_of)
+    left_on = min(ago.before(as_of), as_of - timedelta(1))
+    care = leaving.care(tables, as_of, left_on)
     now = frame.set_index("account_id").sort_index()
     known = pd.Series(model.predict(now), index=now.index)
     parts = [_empty(ACCOUNTS)]
@@ -93,7 +103,7 @@ def if_left(
         mine = care[care["present"] & care["manager_id"].isin(leavers) & care["account_id"].isin(now.index)]
         if mine.empty:
             continue
-        left = _features(connection, leaving.without(tables, leavers, as_of), as_of, plan, moved)
+        left = _features(connection, leaving.without(tables, leavers, as_of, left_on), as_of, plan, moved)
         then = now.loc[mine["account_id"]].assign(**{name: left.loc[mine["account_id"], name] for name in moved})
         yearly = then["amount_12"].clip(lower=0.0).to_numpy(dtype=float)
         risk, after = known.loc[then.index].to_numpy(), model.predict(then)
@@ -115,36 +125,31 @@ def if_left(
     return Leavers(rows, _managers(rows), None, int((~now.index.isin(rows["account_id"])).sum()))
 
 
-def experience(matrix: pd.DataFrame, bootstrap: int, level: float, seed: int) -> dict[str, Any]:
-    """What became of active accounts whose manager had left in the 31 days before a cut-off, and of those
-    whose managers had not left within a year.
+def experience(matrix: pd.DataFrame, bootstrap: int, level: float, seed: int) -> list[dict[str, Any]]:
+    """What became of active accounts, by how long ago a manager in whose care they were had left.
 
-    `matrix`: rows with known label, lapsed and manager_left_since. Returns `left` and `others`, each with `rows` (account
-    and cut-off), `accounts`, and the share lost as `value`, `low`, `high`, by resampling accounts; {} where nobody's
-    manager left, or the matrix does not know of it.
+    `matrix`: rows with label, lapsed and manager_left_since. A record for each stretch of days of SINCE, and a last one,
+    whose `above` and `most` are None, for accounts whose manager had not left within a year: `above` and `most` (days),
+    `rows` (account and cut-off), `accounts`, and the share lost as `value`, `low`, `high`, by resampling accounts. Empty
+    where the matrix knows of no leaving.
     """
     if "manager_left_since" not in matrix:
-        return {}
+        return []
     rows = matrix[matrix["label"].notna() & ~matrix["lapsed"].to_numpy(dtype=bool)]
-    left = (rows["manager_left_since"] <= JUST_LEFT).to_numpy()
-    if not left.any() or left.all():
-        return {}
+    since, lost = (rows[name].to_numpy(dtype=float) for name in ("manager_left_since", "label"))
+    if np.isnan(since).all():
+        return []
     account, every = pd.factorize(rows["account_id"], sort=True)
-    lost = rows["label"].to_numpy(dtype=float)
-    told: dict[str, Any] = {}
-    for name, chosen in (("left", left), ("others", rows["manager_left_since"].isna().to_numpy())):
-        counts, losses = (
-            np.bincount(account[chosen], weights, minlength=len(every)) for weights in (None, lost[chosen])
+    times = np.concatenate(list(multiplicities(len(every), bootstrap, seed)))
+    told: list[dict[str, Any]] = []
+    for above, most in (*pairwise(SINCE), (None, None)):
+        chosen = np.isnan(since) if above is None or most is None else (since > above) & (since <= most)
+        counts = np.bincount(account[chosen], minlength=len(every)).astype(float)
+        losses = np.bincount(account[chosen], lost[chosen], minlength=len(every))
+        told.append(
+            {"above": above, "most": most, "rows": int(chosen.sum()), "accounts": int((counts > 0).sum())}
+            | interval(ratio(times @ losses, times @ counts), level)
         )
-        drawn = [
-            ratio(times @ losses, (times @ counts).astype(float))
-            for times in multiplicities(len(every), bootstrap, seed)
-        ]
-        told[name] = {
-            "rows": int(chosen.sum()),
-            "accounts": int((counts > 0).sum()),
-            **interval(np.concatenate(drawn), level),
-        }
     return told
 
 

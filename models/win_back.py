@@ -51,21 +51,34 @@ def posterior(terms: WinBack, own: Approaches, level: float) -> dict[str, Any]:
     data with their share `own` (None without any), `accounts` and `cutoffs`; `approached`: False where own data tell of
     lapsed accounts that nobody is known to have approached.
     """
-    alpha = terms.former * terms.prior_accounts + own.ordered
-    gone = (1 - terms.former) * terms.prior_accounts + own.trials - own.ordered
+    return _updated(terms.former, terms.prior_accounts, own.trials, own.ordered, level) | {
+        "accounts": own.accounts,
+        "cutoffs": [str(day) for day in own.cutoffs],
+        "approached": own.approached,
+    }
+
+
+def new_contacts(terms: WinBack, ordered: FloatArray | None, level: float) -> dict[str, Any]:
+    """The mean chance of an order from a new contact, as `posterior`, without its last three.
+
+    `ordered`: 1 or 0 for each prospect (`money_tables.prospects_who_ordered`); None: nothing tells what became of them.
+    """
+    known = np.zeros(0) if ordered is None else ordered
+    return _updated(terms.new, terms.prior_accounts, len(known), int(known.sum()), level)
+
+
+def _updated(prior: float, accounts: float, trials: int, ordered: int, level: float) -> dict[str, Any]:
+    alpha, gone = prior * accounts + ordered, (1 - prior) * accounts + trials - ordered
     low, high = (float(beta.ppf(part, alpha, gone)) for part in ((1 - level) / 2, (1 + level) / 2))
     return {
         "value": alpha / (alpha + gone),
         "low": low,
         "high": high,
-        "prior": terms.former,
-        "prior_accounts": terms.prior_accounts,
-        "trials": own.trials,
-        "ordered": own.ordered,
-        "own": own.ordered / own.trials if own.trials else None,
-        "accounts": own.accounts,
-        "cutoffs": [str(day) for day in own.cutoffs],
-        "approached": own.approached,
+        "prior": prior,
+        "prior_accounts": accounts,
+        "trials": trials,
+        "ordered": ordered,
+        "own": ordered / trials if trials else None,
     }
 
 

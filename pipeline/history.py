@@ -37,7 +37,12 @@ def keep(layout: Layout, scores: pd.DataFrame, features: pd.DataFrame, model: Ri
     shutil.rmtree(temporary, ignore_errors=True)
     write_frame(scores, temporary / "scores.parquet")
     write_frame(features.reset_index(), temporary / "features.parquet")
-    meta = {"as_of": day, "model": model.content_hash, "causes": why.content_hash, "horizon": model.meta.get("horizon")}
+    meta = {
+        "as_of": day,
+        "model": model.content_hash,
+        "causes": why.content_hash,
+        **{name: model.meta.get(name) for name in ("horizon", "booking_lag", "label", "known_until")},
+    }
     write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", temporary / META_FILE)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
@@ -45,13 +50,23 @@ def keep(layout: Layout, scores: pd.DataFrame, features: pd.DataFrame, model: Ri
 
 def last_before(layout: Layout, as_of: date) -> Past | None:
     """The latest scoring kept of a day before `as_of`; None where there is none."""
-    days = [date.fromisoformat(path.parent.name) for path in layout.history.glob(f"[0-9]*/{META_FILE}")]
-    earlier = [day for day in days if day < as_of]
-    if not earlier:
-        return None
-    folder: Path = layout.history / str(max(earlier))
+    earlier = [day for day in _days(layout) if day < as_of]
+    return _read(layout, max(earlier)) if earlier else None
+
+
+def every(layout: Layout) -> list[Past]:
+    """All scorings kept, oldest first."""
+    return [_read(layout, day) for day in _days(layout)]
+
+
+def _days(layout: Layout) -> list[date]:
+    return sorted(date.fromisoformat(path.parent.name) for path in layout.history.glob(f"[0-9]*/{META_FILE}"))
+
+
+def _read(layout: Layout, day: date) -> Past:
+    folder: Path = layout.history / str(day)
     return Past(
-        max(earlier),
+        day,
         pd.read_parquet(folder / "scores.parquet"),
         pd.read_parquet(folder / "features.parquet").set_index("account_id"),
         json.loads((folder / META_FILE).read_text(encoding="utf-8")),

@@ -342,6 +342,10 @@ class Similar(Section):
     cutoffs: int = Field(ge=1)
 
 
+class Leavers(Section):
+    ago: SomeTime
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -363,6 +367,7 @@ class Params(Section):
     worklist: Worklist
     economics: Economics
     similar: Similar
+    leavers: Leavers
 
 
 def load(root: Path, source: str) -> Params:

@@ -16,6 +16,7 @@ from tests.features.worlds import LABEL, MONTH, day_of, known, known_day, matrix
 
 AS_OF = date(2024, 3, 15)
 YESTERDAY = AS_OF - timedelta(1)
+LEFT_ON = [YESTERDAY, date(2024, 2, 15)]
 FEATURES = [DECLARED[name] for name in leaving.NAMES]
 
 
@@ -24,16 +25,17 @@ def opened(folder, tables):
     return open_tables(connect("1GB"), folder)
 
 
-def alone(tables, manager):
-    """The rows in words: his spells that had not ended end yesterday, and he left the company then."""
+def alone(tables, manager, left_on):
+    """The rows in words: his spells that had not ended ended that day, and he left the company then."""
     changed = {name: [dict(row) for row in rows] for name, rows in tables.items()}
     for row in changed["assignments"]:
         ended = row["ended_on"]
-        if row["manager_id"] == manager and (ended is None or ended >= AS_OF):
-            row |= {"ended_on": YESTERDAY, "end_reason": "left"}
+        if row["manager_id"] == manager and row["started_on"] < AS_OF and (ended is None or ended >= AS_OF):
+            row |= {"ended_on": left_on, "end_reason": "left"}
+            row["started_on"] = min(row["started_on"], left_on - timedelta(1))
     for row in changed["managers"]:
         if row["manager_id"] == manager:
-            row |= {"left_on": YESTERDAY, "recorded_at": None}
+            row |= {"left_on": left_on, "recorded_at": None}
     return changed
 
 
@@ -42,13 +44,13 @@ def spell(account, manager, started=date(2023, 1, 1), ended=None, why=None, reco
     return dict(zip(names, (account, manager, started, ended, why, recorded), strict=True))
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_each_account_is_as_if_only_its_own_manager_had_left(tmp_path, seed):
+@pytest.mark.parametrize(("seed", "left_on"), list(enumerate(LEFT_ON)))
+def test_each_account_is_as_if_only_its_own_manager_had_left(tmp_path, seed, left_on):
     tables = world(seed)
     for row in tables["managers"]:
         row["left_on"] = None if row["manager_id"] != "M3" or seed % 2 else row["left_on"]
     tables_now = opened(tmp_path / "now", tables)
-    care = leaving.care(tables_now, AS_OF)
+    care = leaving.care(tables_now, AS_OF, left_on)
     groups = leaving.rounds(care)
     told = 0
     for group in groups:
@@ -56,18 +58,18 @@ def test_each_account_is_as_if_only_its_own_manager_had_left(tmp_path, seed):
             books = [set(care.loc[care["manager_id"] == manager, "account_id"]) for manager in (one, other)]
             assert not books[0] & books[1]
         connection = connect("1GB")
-        views = leaving.without(open_tables(connection, tmp_path / "now"), group, AS_OF)
+        views = leaving.without(open_tables(connection, tmp_path / "now"), group, AS_OF, left_on)
         parts = build(connection, views, [AS_OF], Plan(MONTH, LABEL, 2, steps=0), AS_OF, FEATURES)
         together = pd.concat([part.to_pandas() for part in parts]).set_index("account_id")
         for manager in group:
-            single = matrix(tmp_path / manager, alone(tables, manager), [AS_OF], features=FEATURES)
+            single = matrix(tmp_path / manager, alone(tables, manager, left_on), [AS_OF], features=FEATURES)
             single = single.set_index("account_id")
             mine = care.loc[care["present"] & (care["manager_id"] == manager), "account_id"]
             mine = [account for account in mine if account in single.index]
             told += len(mine)
             names = list(leaving.NAMES)
             pd.testing.assert_frame_equal(together.loc[mine, names], single.loc[mine, names], check_exact=True)
-            assert (single.loc[mine, "manager_left_since"] == 1).any() or not mine
+            assert (single.loc[mine, "manager_left_since"] <= (AS_OF - left_on).days).all() or not mine
     assert told
 
 
@@ -89,7 +91,10 @@ def test_who_looks_after_whom(tmp_path):
         spell("A5", "M2", started=AS_OF),
         spell("A5", "M4", recorded=pd.Timestamp(AS_OF).to_pydatetime()),
     ]
-    care = leaving.care(opened(tmp_path / "tables", tables), AS_OF)
+    source = opened(tmp_path / "tables", tables)
+    care = leaving.care(source, AS_OF, YESTERDAY)
+    earlier = leaving.care(source, AS_OF, date(2023, 9, 1))  # counts whom he handed over since among those left behind
+    assert earlier.loc[earlier["account_id"] == "A5", ["manager_id", "present"]].to_numpy().tolist() == [["M1", False]]
     assert care[["account_id", "manager_id", "present"]].to_numpy().tolist() == [
         ["A0", "M1", True],
         ["A1", "M2", True],
@@ -112,20 +117,22 @@ def test_managers_who_share_nothing_leave_together():
 def test_the_future_tells_nothing(tmp_path):
     for seed in range(2):
         tables = world(seed)
-        care = leaving.care(opened(tmp_path / "now", tables), AS_OF)
+        care = leaving.care(opened(tmp_path / "now", tables), AS_OF, LEFT_ON[1])
         for number, other in enumerate((mutate_future(tables, AS_OF, seed + 7), known(tables, AS_OF))):
-            pd.testing.assert_frame_equal(leaving.care(opened(tmp_path / f"{seed}{number}", other), AS_OF), care)
+            again = leaving.care(opened(tmp_path / f"{seed}{number}", other), AS_OF, LEFT_ON[1])
+            pd.testing.assert_frame_equal(again, care)
 
 
 def test_a_manager_that_the_table_does_not_know_leaves_too(tmp_path):
     tables = world(1)
-    tables["assignments"] = [spell("A0", "M9")]
-    views = leaving.without(opened(tmp_path / "tables", tables), ["M9"], AS_OF)
+    tables["assignments"] = [spell("A0", "M9"), spell("A1", "M9", started=AS_OF)]
+    views = leaving.without(opened(tmp_path / "tables", tables), ["M9"], AS_OF, YESTERDAY)
     people = views["managers"].to_pandas().set_index("manager_id")
     assert sorted(people.index) == ["M1", "M2", "M3", "M9"]
     assert day_of(people.loc["M9", "left_on"]) == YESTERDAY
-    ended = views["assignments"].to_pandas()
-    assert ended["end_reason"].tolist() == ["left"]
+    ended = views["assignments"].to_pandas().set_index("account_id")
+    assert ended["end_reason"].isna().to_dict() == {"A0": False, "A1": True}
+    assert day_of(ended.loc["A1", "started_on"]) == AS_OF  # what is not known yet stays so
     assert known_day("managers", {"left_on": YESTERDAY}) < AS_OF
 
 
@@ -135,4 +142,4 @@ def test_what_the_tables_lack(tmp_path):
     assert leaving.lacking({"orders": tables["orders"]}) == "assignments"
     assert leaving.lacking({"assignments": tables["assignments"].drop("ended_on")}) == "assignments.ended_on"
     bare = {name: table for name, table in tables.items() if name != "managers"}
-    assert "managers" not in leaving.without(bare, ["M1"], AS_OF)
+    assert "managers" not in leaving.without(bare, ["M1"], AS_OF, YESTERDAY)

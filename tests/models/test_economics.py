@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date, datetime
-from string import Formatter
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ import pytest
 from features.fold import connect, open_tables
 from models.approaches import Approaches
 from models.campaign import Economics
-from models.claims import CANNOT, CLAIMS
+from models.claims import CLAIMS
 from models.economics import Given, Winning, compare, income_change
 from tests.features.worlds import write
 
@@ -143,13 +142,3 @@ def test_cutoffs_after_the_as_of_change_nothing(given):
     assert (
         told(replace(given, matrix=pd.concat([given.matrix, later])))["fewer_losses_5"] == told(given)["fewer_losses_5"]
     )
-
-
-def test_the_words_have_the_places_for_their_figures():
-    for claim in CLAIMS:
-        names = {name for _, name, _, _ in Formatter().parse(claim.measured) if name}
-        if claim.measured:
-            assert {"value", "low", "high"} <= names <= {"value", "low", "high", "n", "years"}
-        assert ("years" in names) == claim.code.startswith("fewer_losses")
-        assert claim.documents
-    assert all("{" not in text for text in CANNOT.values())

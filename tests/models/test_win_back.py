@@ -13,7 +13,7 @@ from features.errors import ContractError
 from models.approaches import Approaches
 from models.campaign import Economics
 from models.profit import Terms
-from models.win_back import WinBack, chances, posterior, win_back
+from models.win_back import WinBack, chances, new_contacts, posterior, win_back
 
 TERMS = WinBack(former=0.4, new=0.05, prior_accounts=10, contacts=3, talk_by="sales director")
 ECONOMICS = Economics(0.25, 10.0, 0.05, 0.0, 0.0, 0.4, 10)
@@ -55,6 +55,14 @@ def test_the_documents_alone_then_own_data():
     assert much["high"] < 0.1
     assert not much["approached"]
     assert much["cutoffs"] == ["2024-03-15"]
+
+
+def test_new_contacts_are_told_by_the_documents_until_prospects_can_be_followed():
+    alone = new_contacts(TERMS, None, 0.8)
+    assert (alone["value"], alone["trials"], alone["own"]) == (0.05, 0, None)
+    followed = new_contacts(TERMS, np.array([1.0, 0.0, 0.0, 1.0]), 0.8)
+    assert followed["value"] == pytest.approx((0.5 + 2) / 14)
+    assert followed["own"] == 0.5
 
 
 @given(

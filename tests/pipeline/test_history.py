@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from pipeline.history import keep, last_before
+from pipeline.history import every, keep, last_before
 from pipeline.layout import Layout
 
-MODEL = SimpleNamespace(content_hash="abc", meta={"horizon": "3 months"})
+MODEL = SimpleNamespace(
+    content_hash="abc", meta={"horizon": "3 months", "booking_lag": "0 days", "known_until": "2024-01-01"}
+)
 WHY = SimpleNamespace(content_hash="def")
 
 
@@ -27,7 +29,15 @@ def test_the_latest_scoring_before_a_day(tmp_path):
     assert found.as_of == date(2024, 2, 1)
     assert found.scores["risk"].tolist() == [0.2]
     assert found.features.loc["A", "recency"] == 2.0
-    assert found.meta == {"as_of": "2024-02-01", "causes": "def", "horizon": "3 months", "model": "abc"}
+    assert found.meta == {
+        "as_of": "2024-02-01",
+        "booking_lag": "0 days",
+        "causes": "def",
+        "horizon": "3 months",
+        "known_until": "2024-01-01",
+        "label": None,
+        "model": "abc",
+    }
     assert last_before(layout, date(2024, 1, 1)) is None
 
 
@@ -46,3 +56,12 @@ def test_what_a_killed_run_left_is_not_taken_for_a_scoring(tmp_path):
     assert last_before(layout, date(2024, 2, 1)) is None
     keep(layout, *scoring(date(2024, 1, 1), 0.1), MODEL, WHY)
     assert last_before(layout, date(2024, 2, 1)) is not None
+
+
+def test_every_scoring_oldest_first(tmp_path):
+    layout = Layout(tmp_path, "mine")
+    assert every(layout) == []
+    for month in (3, 1, 2):
+        keep(layout, *scoring(date(2024, month, 1), month / 10), MODEL, WHY)
+    assert [past.as_of.month for past in every(layout)] == [1, 2, 3]
+    assert [past.scores["risk"].iloc[0] for past in every(layout)] == [0.1, 0.2, 0.3]
