@@ -10,19 +10,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from models.campaign import Economics
-from models.evidence import in_words
 from models.shares import UNEXPLAINED
 from models.taxonomy import taxonomy
 from reports import accounts, charts, earnings, quality
-from reports.measures import METRICS, MODELS, POPULATIONS
-from reports.words import DASH, count, money, number, percent, text
+from reports.environment import environment
+from reports.measures import POPULATIONS, metrics, model_name
+from reports.words import DASH, count, day, money, percent, span, text
 
 WIN_BACK = 10  # accounts in the list for win-back, at most
 CONTACTS = 10  # ... and in that of those most worth contacting
@@ -35,7 +35,7 @@ class Report:
     `scores`: account_id, as_of, lapsed, risk, rank, expected_loss, contact_profit; `naming` and reason_1 to reason_3 (codes or null) as
     `models.naming.name` gives them; share_<code> for the documented reasons (a column of NaN alone: not observable on
     this data), share_unexplained. From `naming` on all are null where an account is not among the riskiest ones that
-    reasons are told of. `evidence`: `models.evidence.COLUMNS`. `explanations`: account_id, risk_without_<code>, since,
+    reasons are told of. `evidence`: `models.evidence.COLUMNS` and its English `sentence`. `explanations`: account_id, risk_without_<code>, since,
     risk_then and change_<group>, as `pipeline.explain` writes them. Neither needs a row of every account.
     `names`: account_id to name, may be empty. `metrics`: what `metrics.evaluate` returns, `money` -> active as
     `campaign.measure` returns it, and where they are there slices, label_free and champion as stage evaluate writes them. `plan`: what `campaign.plan` returns of the active accounts. `predictions`: account_id,
@@ -76,7 +76,7 @@ def render(report: Report) -> str:
         .get_template("report.html.j2")
         .render(
             report=report,
-            day=in_words(report.as_of),
+            day=day(report.as_of),
             headline=_headline(report, active, gone),
             findings=_findings(report, active, told, reasons, evaluated[-1]),
             reasons=reasons,
@@ -105,30 +105,21 @@ def render(report: Report) -> str:
             slices=quality.slices(report.metrics),
             champion=quality.champion(report.metrics),
             expected=quality.expected(report.metrics, report.live),
-            metrics=METRICS,
+            metrics=metrics(),
             unknown_name=report.reason_names.get("not_observable", "Cannot be seen on this data"),
         )
     )
 
 
 def _environment(report: Report) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "money": lambda value: money(value, report.currency),
-        "percent": percent,
-        "count": count,
-        "number": number,
-        "reason": lambda code: _reason(report, code),
-        "model": lambda name: MODELS.get(name, name),
+    made = environment()
+    made.filters |= {
+        "money": partial(money, currency=report.currency),
+        "reason": partial(_reason, report),
+        "model": model_name,
         "unbroken": _unbroken,
     }
-    return environment
+    return made
 
 
 def _reason(report: Report, code: str) -> str:
@@ -138,8 +129,8 @@ def _reason(report: Report, code: str) -> str:
 
 
 def _unbroken(sentence: str) -> str:
-    """The sentence with no line broken between a number and its sign, what it counts in percent or what it moves."""
-    return re.sub(r"(?<=\d) (?=[%→])|(?<=\w) (?=[+−]\d)", "\N{NO-BREAK SPACE}", sentence)
+    """The sentence with no line broken between a number and its sign, or what it goes to or moves."""
+    return re.sub(r"(?<=[\d%]) (?=→)|(?<=\w) (?=[+−]\d)", "\N{NO-BREAK SPACE}", sentence)
 
 
 def _total(values: pd.Series[Any]) -> float | None:
@@ -219,7 +210,7 @@ def _findings(
     money_at_risk = money(_total(active["expected_loss"]), report.currency)
     expected = f"{count(lost)} ({percent(lost / len(active))}) are expected not to order within {report.horizon}"
     findings = [
-        f"Of {count(len(active))} active accounts, {expected} after {in_words(report.as_of)}.",
+        f"Of {count(len(active))} active accounts, {expected} after {day(report.as_of)}.",
         f"The money at risk is {money_at_risk}.",
     ]
     it = "it"
@@ -247,9 +238,7 @@ def _findings(
             f"{len(differences)} simple baselines beyond the uncertainty of resampling (AUC)."
         )
     if larger := [
-        MODELS.get(row["model"], row["model"])
-        for row in evaluated["paired"]
-        if row["differences"]["brier"]["verdict"] == "worse"
+        model_name(row["model"]) for row in evaluated["paired"] if row["differences"]["brier"]["verdict"] == "worse"
     ]:
         findings.append(f"The error of its risks (Brier) was larger than that of {', '.join(larger)}.")
     return findings
@@ -290,7 +279,7 @@ def _accounts(report: Report, rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _range(low: float, high: float) -> str | None:
     """The interval of a risk; None where it was not measured."""
-    return f"{percent(low)} to {percent(high)}" if math.isfinite(low) and math.isfinite(high) else None
+    return span(percent(low), percent(high)) if math.isfinite(low) and math.isfinite(high) else None
 
 
 def _contacts(report: Report, active: pd.DataFrame) -> dict[str, Any]:

@@ -20,9 +20,13 @@ def test_english_is_what_stands_in_the_code():
 
 
 def test_a_language_is_spoken_within_its_block_and_after_an_error_no_more():
-    with pytest.raises(RuntimeError, match="stop"), speaking("zh_Hant"):
-        assert tag() == "zh-Hant"
-        raise RuntimeError("stop")
+    def interrupted():
+        with speaking("zh_Hant"):
+            assert tag() == "zh-Hant"
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        interrupted()
     assert tag() == "en"
 
 
