@@ -1,15 +1,15 @@
-"""Sentences of evidence: what speaks for a named reason, and what speaks against the loss, in the account's own numbers.
+"""Evidence: what speaks for a named reason, and what speaks against the loss, in the account's own numbers.
 
-Each sentence is that of a feature's declaration, with the value now, the day it goes back to, the account's own value
-`PAST` periods before, and what accounts of its size have.
+Each row is a feature with its value now, the account's own value `PAST` periods before, and what accounts of its size
+have. The words for it are made in `reports/sentences.py`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from string import Formatter
 from typing import Any
@@ -28,12 +28,24 @@ from models.shares import UNEXPLAINED
 
 FloatArray = npt.NDArray[np.float64]
 PAST = 6  # periods back to the account's own value before
-SENTENCES = 3  # of a reason, at most
-PROTECTIVE = 2  # sentences of what speaks against the loss, at most
-WORTH = 1 / 3  # of the first sentence's weight that another must have
+SENTENCES = 3  # rows of a reason, at most
+PROTECTIVE = 2  # rows of what speaks against the loss, at most
+WORTH = 1 / 3  # of the first row's weight that another must have
 LEAST_PROTECTION = 0.05  # log-odds by which a value must lower the risk to be told
 SHOWN_FROM = 2000  # accounts that take long enough for a progress bar
-COLUMNS = ("account_id", "code", "place", "number", "feature", "value", "before", "peers", "sentence")
+COLUMNS = (
+    "account_id",
+    "code",
+    "place",
+    "number",
+    "feature",
+    "value",
+    "before",
+    "peers",
+    "others",
+    "as_of",
+    "past",
+)
 
 
 @dataclass(frozen=True)
@@ -62,15 +74,17 @@ def peer_values(frame: pd.DataFrame, active: npt.NDArray[np.bool_]) -> pd.DataFr
 
 
 def for_reasons(compared: Compared, contributions: pd.DataFrame, reasons: pd.DataFrame) -> pd.DataFrame:
-    """One to three sentences for each reason that `reasons` tells of (`models.naming.name`), the weightiest first.
+    """One to three rows for each reason that `reasons` tells of (`models.naming.name`), the weightiest first.
 
     `contributions`: what each value adds to its reason (`CauseModel.contributions`). Columns: account_id, code, place
-    (1: `reason_1`), number (of the sentence), feature, value, before, peers, sentence. A value that is missing is
-    evidence of nothing; where a reason has no other, there is no sentence. Of features of one kind, such as the windows
-    of one, the weightiest speaks.
+    (1: `reason_1`), number (of the row within its reason), feature, value, before (NaN: not eligible then), peers, others
+    (JSON: the values of the other features that the sentence of this one mentions, null where they are missing; nothing
+    where it mentions none), as_of and past (the days of value and before). A value that is missing is evidence of
+    nothing; where a reason has no other, there is no row. Of features of one kind, such as the windows of one, the
+    weightiest speaks.
     """
     rows: list[dict[str, Any]] = []
-    speaker = _Speaker(compared)
+    gathered = _Gathered(compared)
     codes = sorted(set(reasons[_places()].stack().dropna()) - {UNEXPLAINED})
     quiet = None if len(reasons) >= SHOWN_FROM else True
     for code in tqdm(codes, desc="evidence", disable=quiet):
@@ -79,12 +93,12 @@ def for_reasons(compared: Compared, contributions: pd.DataFrame, reasons: pd.Dat
         for place, column in enumerate(_places(), start=1):
             for row in np.flatnonzero((reasons[column] == code).to_numpy()).tolist():
                 chosen = _strongest(own, weight[row], SENTENCES, WORTH * weight[row].max())
-                rows += [speaker.row(row, name) | {"place": place, "number": n} for n, name in chosen]
+                rows += [gathered.row(row, name) | {"place": place, "number": n} for n, name in chosen]
     return _table(rows)
 
 
 def against_loss(compared: Compared, contributions: pd.DataFrame) -> pd.DataFrame:
-    """Up to two sentences on the values that lower an account's risk most, of different groups; columns as above.
+    """Up to two rows on the values that lower an account's risk most, of different groups; columns as above.
 
     `contributions`: signed SHAP values of the risk model. Only a value that is better than that of accounts of its size
     is told. `place` is 0: they are no reason of a loss.
@@ -95,7 +109,7 @@ def against_loss(compared: Compared, contributions: pd.DataFrame) -> pd.DataFram
     weight = np.where(_shown(compared.now[names]) & better, -contributions.to_numpy(), -np.inf)
     best = np.argsort(-weight, axis=1, kind="stable")[:, : 4 * PROTECTIVE]
     rows: list[dict[str, Any]] = []
-    speaker = _Speaker(compared)
+    gathered = _Gathered(compared)
     for row, order in enumerate(best):
         told: list[str] = []
         for place in order:
@@ -104,18 +118,8 @@ def against_loss(compared: Compared, contributions: pd.DataFrame) -> pd.DataFram
                 break
             if feature.reason not in told:
                 told.append(feature.reason)
-                rows.append(speaker.row(row, feature.name) | {"place": 0, "number": len(told)})
+                rows.append(gathered.row(row, feature.name) | {"place": 0, "number": len(told)})
     return _table(rows)
-
-
-def sentence(feature: Feature, values: Mapping[str, float], as_of: date) -> str:
-    """The feature's sentence with the account's own numbers and dates; `values` by feature, of those it mentions."""
-    own = values[feature.name]
-    words = {name: worded(values[name], DECLARED[name].unit) for name in mentioned(feature)}
-    words["value"] = worded(own, feature.unit)
-    if feature.since:
-        words["since"] = in_words(as_of - timedelta(days=round(own)))
-    return _singular(feature.sentence.format(**words))
 
 
 @cache
@@ -123,36 +127,6 @@ def mentioned(feature: Feature) -> tuple[str, ...]:
     """The other features that a sentence speaks of."""
     names = [name for _, name, _, _ in Formatter().parse(feature.sentence) if name]
     return tuple(name for name in names if name not in ("value", "since"))
-
-
-def worded(value: float, unit: str) -> str:
-    """A number as a reader writes it: 12,345 or 47 days or 23 %; "no value" for NaN."""
-    if np.isnan(value):
-        return "no value"
-    if unit == "days":
-        return f"{value:,.0f} day{'' if round(value) == 1 else 's'}"
-    if unit == "share":
-        return f"{value * 100:.0f} %" if value >= 0.1 else f"{value * 100:.1f} %"
-    if unit == "ratio":
-        return f"{value:.2g}" if abs(value) < 10 else f"{value:,.0f}"
-    if unit == "pieces":
-        return f"{value:,.0f} pieces"
-    if unit != "money" and abs(value) < 10 and value != round(value):
-        return f"{value:.1f}"
-    return f"{value:,.0f}"
-
-
-def in_words(day: date) -> str:
-    """9 May 2024."""
-    return f"{day.day} {day:%B %Y}"
-
-
-def _singular(text: str) -> str:
-    """ "1 rebates are" as "1 rebate is", "1 times" as "once"."""
-    text = re.sub(r"(?<![\d.,])1 times\b", "once", text)
-    text = re.sub(r"(?<![\d.,])1 (\w+)ies\b", r"1 \1y", text)
-    text = re.sub(r"(?<![\d.,])1 (\w+[^s\W])s\b", r"1 \1", text)
-    return re.sub(r"(?<![\d.,])(1 \w+) are\b", r"\1 is", text)
 
 
 def _places() -> list[str]:
@@ -182,11 +156,11 @@ def _kind(name: str) -> str:
     return "_".join([word for word in name.split("_") if not word.isdigit()][:2])
 
 
-class _Speaker:
-    """Says what a feature of an account comes to, from arrays: a frame's rows are slow to reach one by one."""
+class _Gathered:
+    """The rows of evidence, from arrays: a frame's rows are slow to reach one by one."""
 
     def __init__(self, compared: Compared) -> None:
-        self.as_of, self.past = compared.as_of, in_words(compared.past)
+        self.as_of, self.past = compared.as_of, compared.past
         self.accounts = compared.account_id.tolist()
         self.now, self.before, self.peers = (
             {name: table[name].to_numpy(dtype=np.float64) for name in table.columns}
@@ -196,28 +170,23 @@ class _Speaker:
     def row(self, row: int, name: str) -> dict[str, Any]:
         """The row of the table of evidence, but for its place and number."""
         feature = DECLARED[name]
-        values = {other: float(self.now[other][row]) for other in (name, *mentioned(feature))}
-        before, peers = float(self.before[name][row]), float(self.peers[name][row])
-        beside = []
-        if not np.isnan(before):
-            beside.append(f"on {self.past}: {worded(before, feature.unit)}")
-        if not np.isnan(peers) and not feature.peers:  # else its value says already how it stands to peers
-            beside.append(f"accounts of its size: {worded(peers, feature.unit)}")
-        told = sentence(feature, values, self.as_of)
-        if beside:
-            told = f"{told.removesuffix('.')} ({'; '.join(beside)})."
+        others = {other: float(self.now[other][row]) for other in mentioned(feature)}
+        known = {other: None if np.isnan(value) else value for other, value in others.items()}
         return {
             "account_id": self.accounts[row],
             "code": feature.reason,
             "feature": name,
-            "value": values[name],
-            "before": before,
-            "peers": peers,
-            "sentence": told,
+            "value": float(self.now[name][row]),
+            "before": float(self.before[name][row]),
+            "peers": float(self.peers[name][row]),
+            "others": json.dumps(known) if known else None,
+            "as_of": self.as_of,
+            "past": self.past,
         }
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table = table.astype({"place": "int64", "number": "int64", "value": float, "before": float, "peers": float})
+    table = table.astype({"others": "str"})  # also where no row has any
     return table.sort_values(["account_id", "place", "number"], ignore_index=True)

@@ -23,12 +23,14 @@ from pipeline.frames import plan_from, write_frame
 from pipeline.layout import Layout
 from pipeline.params import Params
 from pipeline.score import Scored, resolve_model, score
+from reports.sentences import with_sentences
 
 log = logging.getLogger("holdfast")
 
 
 def run(layout: Layout, params: Params, everyone: bool = False) -> None:
-    """Write `explanations.parquet`, `evidence.parquet`, the scoring before as `previous.parquet`, and the SHAP plot."""
+    """Write `explanations.parquet`, `evidence.parquet` with its sentences in English, the scoring before as
+    `previous.parquet`, and the SHAP plot."""
     started = perf_counter()
     model, why = resolve_model(layout, None)
     scored = score(model, why, layout, params, params.score.as_of, everyone)
@@ -56,7 +58,7 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
     ).rename_axis("account_id")
     write_frame(result.reset_index(), layout.explanations)
     write_frame(before.table(), layout.previous)
-    sentences = told(model, why, params, scored, values[model.features])
+    sentences = with_sentences(told(model, why, params, scored, values[model.features]))
     write_frame(sentences, layout.evidence)
     beeswarm(model, chosen.head(params.explain.plot_accounts).reset_index(drop=True), layout.plots / "shap.png")
     log.info(
@@ -72,7 +74,7 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
 
 
 def told(model: RiskModel, why: CauseModel, params: Params, scored: Scored, values: pd.DataFrame) -> pd.DataFrame:
-    """The sentences of evidence for the reasons and against the loss; `values`: SHAP values by feature."""
+    """The evidence for the reasons and against the loss; `values`: SHAP values by feature."""
     plan = plan_from(dict(model.meta), params.featurize.block)
     past: date = plan.period.before(scored.as_of, evidence.PAST)
     now = scored.features(scored.as_of)

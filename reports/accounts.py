@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from models.evidence import in_words
 from models.naming import NAMED
 from models.taxonomy import taxonomy
-from reports.words import MINUS, money, percent, text
+from reports import sentences as evidence_sentences
+from reports.language import language, message, say, say_number
+from reports.words import day, exact_percent, listed, money, number, percent, text
 
 PROTECTIVE = 0  # the place of a sentence that speaks against the loss
 MOVES = 3  # moves of the risk told one by one, at most
@@ -19,9 +20,9 @@ HALF_POINT = 0.005  # of probability: what is less is as good as nothing
 
 # What moves a risk beside the documented reasons.
 GROUPS = {
-    "symptom": "signs of the loss itself",
-    "context": "its history, rhythm and payments, and the season",
-    "model": "a new model",
+    "symptom": message("signs of the loss itself"),
+    "context": message("its history, rhythm and payments, and the season"),
+    "model": message("a new model"),
 }
 
 Record = Mapping[Any, Any]
@@ -29,13 +30,18 @@ Namer = Callable[[str], str]  # the words for a reason's code
 
 
 def sentences(evidence: pd.DataFrame) -> dict[Any, list[Record]]:
-    """The rows of `evidence` that have a sentence, by account, in the order they are to be read in."""
+    """The rows of `evidence` that have a sentence, by account, in the order they are to be read in.
+
+    In English the sentence is that of the table, in any other language it is told anew.
+    """
     found: dict[Any, list[Record]] = {}
     if evidence.empty:
         return found
     for record in evidence.sort_values(["place", "number"], kind="stable").to_dict("records"):
-        if text(record["sentence"]):
-            found.setdefault(record["account_id"], []).append(record)
+        sentence = text(record["sentence"])
+        if sentence:
+            told = sentence if language() == "en" else evidence_sentences.told(record)
+            found.setdefault(record["account_id"], []).append({**record, "sentence": told})
     return found
 
 
@@ -77,9 +83,9 @@ def why_now(explanation: Record, risk: float, name: Namer) -> str | None:
     if since is None or pd.isna(since) or then is None or not math.isfinite(risk):
         return None
     change = risk - then
-    reckoned = "" if explanation.get("kept", True) else " (not scored then: reckoned by today’s model)"
+    scored = bool(explanation.get("kept", True))
     if not _worth_telling(change):
-        return f"Since {in_words(since)}{reckoned} the risk hardly moved: it was {percent(then)}."
+        return _hardly_moved(scored, day(since), percent(then))
     parts = {key.removeprefix("change_"): _known(explanation, key) for key in explanation if key.startswith("change_")}
     moves = [(group, part) for group, part in parts.items() if part is not None and _worth_telling(part)]
     moves = sorted(moves, key=lambda move: -abs(move[1]))[:MOVES]
@@ -89,13 +95,68 @@ def why_now(explanation: Record, risk: float, name: Namer) -> str | None:
     shown = _adding_up(
         [part * 100 * 10**digits for part in (*(part for _, part in moves), rest)], now_shown - then_shown
     )
-    labels = [*(GROUPS.get(group) or name(group) for group, _ in moves), "everything else"]
-    listed = [f"{label} {_signed(units, digits)}" for label, units in zip(labels, shown, strict=True) if units]
-    way = "rose" if change > 0 else "fell"
-    return (
-        f"Since {in_words(since)}{reckoned} the risk {way} by {abs(now_shown - then_shown) / 10**digits:.{digits}f} points, "
-        f"from {_risk(then, digits)} to {_risk(risk, digits)}: "
-        + (f"{', '.join(listed)}." if moves else "many moves of under half a point each.")
+    labels = [*(say(GROUPS[group]) if group in GROUPS else name(group) for group, _ in moves), say("everything else")]
+    told = [
+        say("{what} {points}", what=label, points=number(units / 10**digits, digits, sign=True))
+        for label, units in zip(labels, shown, strict=True)
+        if units
+    ]
+    return _moved(
+        scored,
+        change > 0,
+        abs(now_shown - then_shown) / 10**digits,
+        digits,
+        day=day(since),
+        then=_risk(then, digits),
+        now=_risk(risk, digits),
+        moves=listed(told) if moves else say("many moves of under half a point each"),
+    )
+
+
+def _hardly_moved(scored: bool, day: str, then: str) -> str:
+    if scored:
+        return say("Since {day} the risk hardly moved: it was {then}.", day=day, then=then)
+    return say(
+        "Since {day} (not scored then: reckoned by today’s model) the risk hardly moved: it was {then}.",
+        day=day,
+        then=then,
+    )
+
+
+def _moved(scored: bool, rose: bool, by: float, digits: int, **words: str) -> str:
+    """Whole sentences, for languages bend the parts of each in their own way."""
+    counted = 0.5 if digits else by  # "12.0 points" is no whole number of them
+    words["n"] = number(by, digits)
+    if scored and rose:
+        return say_number(
+            "Since {day} the risk rose by {n} point, from {then} to {now}: {moves}.",
+            "Since {day} the risk rose by {n} points, from {then} to {now}: {moves}.",
+            counted,
+            **words,
+        )
+    if scored:
+        return say_number(
+            "Since {day} the risk fell by {n} point, from {then} to {now}: {moves}.",
+            "Since {day} the risk fell by {n} points, from {then} to {now}: {moves}.",
+            counted,
+            **words,
+        )
+    if rose:
+        return say_number(
+            "Since {day} (not scored then: reckoned by today’s model) the risk rose by {n} point, from {then} to {now}: "
+            "{moves}.",
+            "Since {day} (not scored then: reckoned by today’s model) the risk rose by {n} points, from {then} to {now}: "
+            "{moves}.",
+            counted,
+            **words,
+        )
+    return say_number(
+        "Since {day} (not scored then: reckoned by today’s model) the risk fell by {n} point, from {then} to {now}: "
+        "{moves}.",
+        "Since {day} (not scored then: reckoned by today’s model) the risk fell by {n} points, from {then} to {now}: "
+        "{moves}.",
+        counted,
+        **words,
     )
 
 
@@ -110,14 +171,16 @@ def what_if(
             continue
         less = risk - without
         if less < 0 or not _worth_telling(less):
-            lines.append(f"{name(code)}: removing it would hardly change the model’s risk.")
+            lines.append(say("{reason}: removing it would hardly change the model’s risk.", reason=name(code)))
             continue
         digits = _digits(risk, without)
-        line = f"{remedy}: risk {_risk(risk, digits)} → {_risk(without, digits)}"
+        words = {"remedy": say(remedy), "risk": _risk(risk, digits), "without": _risk(without, digits)}
         saved = expected_loss / risk * less
         if math.isfinite(saved) and saved > 0:
-            line += f", expected loss {money(saved, currency)} less"
-        lines.append(f"{line}.")
+            words["saved"] = money(saved, currency)
+            lines.append(say("{remedy}: risk {risk} → {without}, expected loss {saved} less.", **words))
+        else:
+            lines.append(say("{remedy}: risk {risk} → {without}.", **words))
     return lines
 
 
@@ -144,11 +207,7 @@ def _risk(value: float, digits: int) -> str:
     """A risk with these digits, never rounded to a certainty that is not there."""
     units = _units(value, digits)
     certain = units in (0, _units(1.0, digits))
-    return percent(value) if certain else f"{units / 10**digits:.{digits}f} %"
-
-
-def _signed(units: int, digits: int) -> str:
-    return f"{units / 10**digits:+.{digits}f}".replace("-", MINUS)
+    return percent(value) if certain else exact_percent(units / 10**digits / 100, digits)
 
 
 def _adding_up(parts: Sequence[float], total: int) -> list[int]:

@@ -15,10 +15,10 @@ import pandas as pd
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from reports import words
+from reports.language import say
 
 # matplotlib knows colours only, the page light and dark: each stand-in becomes a variable of the style sheet.
 INK, MUTED, LINE, ACCENT, SECOND, GREY = ("#010101", "#020202", "#030303", "#040404", "#050505", "#060606")
@@ -170,7 +170,7 @@ def calibration(key: str, curves: Mapping[str, pd.DataFrame], title: str, descri
         axes = figure.add_axes((0.165, 0.125, 0.785, 0.855))
         top = max(float(curve[["predicted", "observed"]].max().max()) for curve in curves.values())
         limit = min(max(top * 1.08, 0.02), 1.0)
-        axes.plot([0, limit], [0, limit], color=GREY, linewidth=1, label="predicted = observed")
+        axes.plot([0, limit], [0, limit], color=GREY, linewidth=1, label=say("predicted = observed"))
         for (name, curve), (color, marker, line) in zip(curves.items(), _MARKS, strict=False):
             axes.plot(
                 curve["predicted"],
@@ -184,8 +184,8 @@ def calibration(key: str, curves: Mapping[str, pd.DataFrame], title: str, descri
                 label=name,
             )
         _square(axes, limit)
-        axes.set_xlabel("Predicted risk")
-        axes.set_ylabel("Share that was lost")
+        axes.set_xlabel(say("Predicted risk"))
+        axes.set_ylabel(say("Share that was lost"))
         axes.legend(loc="upper left", frameon=False)
         return _inline(figure, key, title, description)
 
@@ -241,8 +241,8 @@ def profit(
         top = max(float(band[2][shown].max()), float(money[shown].max()), 1.0)
         axes.set_xlim(0, right)
         axes.set_ylim(min(max(float(band[1][shown].min()), -top), -0.1 * top), 1.05 * top)
-        axes.set_xlabel("Active accounts contacted at a cut-off")
-        axes.set_ylabel("Profit")
+        axes.set_xlabel(say("Active accounts contacted at a cut-off"))
+        axes.set_ylabel(say("Profit"))
         axes.grid(color=LINE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.yaxis.set_major_formatter(lambda value, _: words.money(value))
@@ -258,7 +258,7 @@ def _square(axes: Axes, limit: float) -> None:
     axes.grid(color=LINE, linewidth=0.6)
     axes.set_axisbelow(True)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1.0, decimals=0 if limit > 0.1 else 1, symbol=" %"))
+        axis.set_major_formatter(lambda value, _: words.exact_percent(value, 0 if limit > 0.1 else 1))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 

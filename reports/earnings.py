@@ -9,9 +9,14 @@ import numpy as np
 
 from models.campaign import RANKINGS, Economics
 from reports import charts
-from reports.words import count, money, number, percent
+from reports.language import message, say, say_number
+from reports.words import DASH, clauses, count, money, number, percent, span
 
-NAMES = {"contact_profit": "By expected profit of contacting", "risk": "By risk", "value": "By purchases"}
+NAMES = {
+    "contact_profit": message("By expected profit of contacting"),
+    "risk": message("By risk"),
+    "value": message("By purchases"),
+}
 
 
 def past(found: Mapping[str, Any], currency: str) -> dict[str, Any] | None:
@@ -21,7 +26,7 @@ def past(found: Mapping[str, Any], currency: str) -> dict[str, Any] | None:
     best = RANKINGS[0]
     rankings = [
         {
-            "name": NAMES[name],
+            "name": say(NAMES[name]),
             "contacts": _counted(found["rankings"][name]["contacts"]),
             "promised": amount(found["rankings"][name]["promised"], currency),
             "profit": amount(found["rankings"][name]["profit"], currency),
@@ -46,44 +51,55 @@ def past(found: Mapping[str, Any], currency: str) -> dict[str, Any] | None:
         "accounts": found["accounts"],
         "value": found["value"],
         "perfect": amount(found["perfect"], currency),
-        "sentences": [_sentence(NAMES[name], found["paired"][name]) for name in RANKINGS[1:]],
+        "sentences": [_sentence(say(NAMES[name]), found["paired"][name]) for name in RANKINGS[1:]],
         "plot": _plot(found, currency),
     }
 
 
 def assumptions(economics: Economics, plan: Mapping[str, Any], currency: str) -> list[tuple[str, str, str]]:
     """(what is assumed, the figure in use, what it rests on): the documents, or nothing but an assumption."""
-    given = economics.contact_cost is not None
     return [
         (
-            "Margin",
-            f"{percent(economics.margin)} of purchases",
-            "An assumption; the documents give no figure.",
+            say("Margin"),
+            say("{share} of purchases", share=percent(economics.margin)),
+            say("An assumption; the documents give no figure."),
         ),
         (
-            "Cost of a contact",
+            say("Cost of a contact"),
             money(plan.get("contact_cost"), currency),
-            "Given in params.yaml."
-            if given
-            else f"{percent(economics.contact_share)} of the mean yearly margin of the active accounts. The documents: 5 % of "
-            "new contacts order (004), and a new account pays after a year (001); so a contact costs a twentieth of a year.",
+            say("Given in params.yaml.")
+            if economics.contact_cost is not None
+            else say(
+                "{share} of the mean yearly margin of the active accounts. The documents: 5% of new contacts order (004), "
+                "and a new account pays after a year (001); so a contact costs a twentieth of a year.",
+                share=percent(economics.contact_share),
+            ),
         ),
         (
-            "Incentive",
+            say("Incentive"),
             _incentive(economics, currency),
-            "For an account that was contacted and stays. The documents name lack of contact as the commonest reason, 67 % "
-            "(004), which a contact cures; they name discounts, but give no figure.",
+            say(
+                "For an account that was contacted and stays. The documents name lack of contact as the commonest reason, "
+                "67% (004), which a contact cures; they name discounts, but give no figure."
+            ),
         ),
         (
-            "Chance that an account is kept that would be lost",
+            say("Chance that an account is kept that would be lost"),
             percent(economics.kept),
-            "The documents: 40 % of former accounts order again (004). That accounts about to go are kept as often is an "
-            "assumption.",
+            say(
+                "The documents: 40% of former accounts order again (004). That accounts about to go are kept as often is "
+                "an assumption."
+            ),
         ),
         (
-            "How sure that chance is",
-            f"as if seen on {count(economics.kept_accounts)} accounts",
-            "An assumption; every interval here draws the chance anew.",
+            say("How sure that chance is"),
+            say_number(
+                "as if seen on {n} account",
+                "as if seen on {n} accounts",
+                economics.kept_accounts,
+                n=count(economics.kept_accounts),
+            ),
+            say("An assumption; every interval here draws the chance anew."),
         ),
     ]
 
@@ -113,42 +129,55 @@ def _shown(cell: Mapping[str, float | None], words: Any) -> dict[str, str | None
     value, low, high = (cell[part] for part in ("value", "low", "high"))
     known = value is not None and low is not None and high is not None
     return {
-        "value": "–" if value is None else words(value),
-        "interval": f"{words(low)} to {words(high)}" if known else None,
+        "value": DASH if value is None else words(value),
+        "interval": span(words(low), words(high)) if known else None,
     }
 
 
-def _sentence(name: str, difference: Mapping[str, float | None]) -> str:
-    found = {
-        "better": "the interval of the difference lies above zero, expected profit earned more",
-        "worse": "the interval of the difference lies below zero, expected profit earned less",
-        "open": "the interval of the difference holds zero, so no difference is shown",
-    }
-    return f"{name}: {found[verdict(difference)]}."
+def _sentence(ranking: str, difference: Mapping[str, float | None]) -> str:
+    found = verdict(difference)
+    if found == "better":
+        return say(
+            "{ranking}: the interval of the difference lies above zero, expected profit earned more.", ranking=ranking
+        )
+    if found == "worse":
+        return say(
+            "{ranking}: the interval of the difference lies below zero, expected profit earned less.", ranking=ranking
+        )
+    return say("{ranking}: the interval of the difference holds zero, so no difference is shown.", ranking=ranking)
 
 
 def _incentive(economics: Economics, currency: str) -> str:
-    parts = [
-        *([money(economics.incentive, currency)] if economics.incentive else []),
-        *([f"{percent(economics.incentive_share)} of its yearly margin"] if economics.incentive_share else []),
-    ]
-    return " and ".join(parts) or "none"
+    fixed, share = money(economics.incentive, currency), percent(economics.incentive_share)
+    if economics.incentive and economics.incentive_share:
+        return say("{amount} and {share} of its yearly margin", amount=fixed, share=share)
+    if economics.incentive_share:
+        return say("{share} of its yearly margin", share=share)
+    return fixed if economics.incentive else say("none")
 
 
 def _plot(found: Mapping[str, Any], currency: str) -> str:
     curve = {name: np.array(values) for name, values in found["curve"].items()}
     contacts = curve["share"] * found["accounts"]
     cells = found["rankings"]
-    spoken = "; ".join(
-        f"{NAMES[name].lower()} {money(cells[name]['profit']['value'], currency)} with "
-        f"{count(round(cells[name]['contacts']['value'], 1))} contacts"
-        for name in RANKINGS
-    )
+    spoken = [_spoken(say(NAMES[name]), cells[name], currency) for name in RANKINGS]
     return charts.profit(
         "profit",
-        {NAMES[name]: (contacts, curve[name]) for name in RANKINGS},
+        {say(NAMES[name]): (contacts, curve[name]) for name in RANKINGS},
         (contacts, curve["low"], curve["high"]),
         cells[RANKINGS[0]]["contacts"]["value"],
-        "Profit at past cut-offs by how many active accounts are contacted",
-        f"{spoken}.",
+        say("Profit at past cut-offs by how many active accounts are contacted"),
+        say("{findings}.", findings=clauses(spoken)),
+    )
+
+
+def _spoken(ranking: str, cell: Mapping[str, Any], currency: str) -> str:
+    contacts = round(cell["contacts"]["value"], 1)
+    return say_number(
+        "{ranking}: {profit} with {n} contact",
+        "{ranking}: {profit} with {n} contacts",
+        contacts,
+        ranking=ranking,
+        profit=money(cell["profit"]["value"], currency),
+        n=count(contacts),
     )

@@ -1,52 +1,47 @@
-"""The templates of the pages, with filters that write for a reader of the language spoken."""
+"""The environment of the templates: escaped, strict, and speaking the language that is spoken when it is made."""
 
 from __future__ import annotations
 
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports.language import message, say, translations
-from reports.measures import MODELS
-from reports.words import count, money, number, percent
-
-if TYPE_CHECKING:
-    from reports.site import Site
+from reports.language import translations
+from reports.words import clauses, count, duration, listed, number, percent, span
 
 TEMPLATES = Path(__file__).parent / "templates"
-VERDICTS = {
-    "agree": message("The reasons are right"),
-    "other_reason": message("It is another reason"),
-    "already_handled": message("Already handled"),
-}
+EXTENSION = "jinja2.ext.i18n"
 
 
-def environment(site: Site) -> Environment:
-    """Templates in the language spoken now; all text from the data is escaped."""
-    engine = Environment(
+def environment() -> Environment:
+    """Templates of HTML; `{% trans %}` and `gettext` have the messages of the language spoken.
+
+    Filters: exact (for machines), unbroken, percent, count, number, duration, span (of two numbers in words), listed and clauses (of lists).
+    """
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        extensions=[EXTENSION],
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
     )
-    engine.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]
-    engine.filters |= {
-        "money": lambda value: money(value, site.currency),
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_translations(translations(), newstyle=True)  # type: ignore[attr-defined]
+    made.filters |= {
         "exact": exact,
+        "unbroken": unbroken,
         "percent": percent,
         "count": count,
         "number": number,
-        "reason": site.reason,
-        "verdict": lambda code: say(VERDICTS[code]),
-        "model": lambda name: MODELS.get(name, name),
-        "unbroken": unbroken,
+        "duration": duration,
+        "span": span,
+        "listed": listed,
+        "clauses": clauses,
     }
-    return engine
+    return made
 
 
 def exact(value: float | None, digits: int = 2) -> str:
@@ -57,5 +52,5 @@ def exact(value: float | None, digits: int = 2) -> str:
 
 
 def unbroken(sentence: str) -> str:
-    """The sentence with no line broken between a number and its sign, what it counts in percent or what it moves."""
-    return re.sub(r"(?<=\d) (?=[%→])|(?<=\w) (?=[+−]\d)", "\N{NO-BREAK SPACE}", sentence)
+    """The sentence with no line broken between a number and its sign, or what it goes to or moves."""
+    return re.sub(r"(?<=[\d%]) (?=→)|(?<=\w) (?=[+−]\d)", "\N{NO-BREAK SPACE}", sentence)

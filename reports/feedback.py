@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from models.shares import UNEXPLAINED
-from reports.environment import VERDICTS
-from reports.language import say, say_number
+from reports.language import message, say, say_number
 from reports.words import count, day, text
 
 if TYPE_CHECKING:
     from reports.site import Site
+
+VERDICTS = {
+    "agree": message("The reasons are right"),
+    "other_reason": message("It is another reason"),
+    "already_handled": message("Already handled"),
+}
 
 
 def context(site: Site) -> dict[str, Any] | None:

@@ -12,9 +12,8 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.definitions import ranks
-from models.evidence import in_words
 from reports import charts
-from reports.words import count, number, percent
+from reports.words import count, day, number, percent
 
 TITLES = {"silent": "Silent", "halved": "Halved", "range_lost": "Line given up", "rhythm": "Own rhythm"}
 
@@ -64,7 +63,7 @@ def render(page: Page) -> str:
     ]
     return environment.get_template("labels.html.j2").render(
         source=page.source,
-        day=in_words(date.fromisoformat(found["as_of"])),
+        day=day(date.fromisoformat(found["as_of"])),
         accounts=found["accounts"],
         predicts=found["predicts"],
         order=order,

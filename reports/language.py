@@ -64,6 +64,11 @@ def translations() -> NullTranslations:
     return catalogue(language())
 
 
+def message(text: str) -> str:
+    """The text itself: marks what is said later, where its language is known, so that the catalogues hold it."""
+    return text
+
+
 def say(message: str, /, **values: object) -> str:
     """The message in the language spoken, with its {placeholders} filled in."""
     return translations().gettext(message).format(**values)

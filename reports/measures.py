@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-MODELS = {"risk": "Holdfast", "recency": "Recency", "rfm_logistic": "RFM logistic", "bg_nbd": "BG/NBD"}
-POPULATIONS = {"all": "All eligible accounts", "active": "Active accounts"}
+from reports.language import message, say
+from reports.words import clauses
+
+# Messages, which `model_name`, `population_name` and `metrics` say in the language spoken.
+MODELS = {
+    "risk": message("Holdfast"),
+    "recency": message("Recency"),
+    "rfm_logistic": message("RFM logistic"),
+    "bg_nbd": message("BG/NBD"),
+}
+POPULATIONS = {"all": message("All eligible accounts"), "active": message("Active accounts")}
 
 
 @dataclass(frozen=True)
 class Measure:
-    """How a metric is shown."""
+    """How a metric is shown; `name` and `meaning` are messages."""
 
     name: str
     digits: int
@@ -22,22 +31,51 @@ class Measure:
 
 
 METRICS = {
-    "auc": Measure("AUC", 3, 1, "chance that a lost account was ranked above a kept one; 0.5 is a coin"),
-    "average_precision": Measure(
-        "Average precision", 3, 1, "share of losses among those named, averaged down the list; at random the loss rate"
+    "auc": Measure(
+        message("AUC"), 3, 1, message("chance that a lost account was ranked above a kept one; 0.5 is a coin")
     ),
-    "lift_5": Measure("Lift 5 %", 2, 1, "losses in the riskiest twentieth over those in a twentieth drawn at random"),
-    "lift_10": Measure("Lift 10 %", 2, 1, "the same of the riskiest tenth"),
-    "lift_20": Measure("Lift 20 %", 2, 1, "the same of the riskiest fifth"),
-    "brier": Measure("Brier", 4, -1, "mean squared error of the risk; lower is better"),
+    "average_precision": Measure(
+        message("Average precision"),
+        3,
+        1,
+        message("share of losses among those named, averaged down the list; at random the loss rate"),
+    ),
+    "lift_5": Measure(
+        message("Lift 5%"),
+        2,
+        1,
+        message("losses in the riskiest twentieth over those in a twentieth drawn at random"),
+    ),
+    "lift_10": Measure(message("Lift 10%"), 2, 1, message("the same of the riskiest tenth")),
+    "lift_20": Measure(message("Lift 20%"), 2, 1, message("the same of the riskiest fifth")),
+    "brier": Measure(message("Brier"), 4, -1, message("mean squared error of the risk; lower is better")),
     "ece": Measure(
-        "ECE",
+        message("ECE"),
         3,
         -1,
-        "mean distance between risk and observed share over ten bins; lower is better; resamples tend to lie above it",
+        message(
+            "mean distance between risk and observed share over ten bins; lower is better; resamples tend to lie above it"
+        ),
     ),
-    "slope": Measure("Slope", 2, 0, "of the calibration; 1 is right, below 1 the risks are too extreme"),
+    "slope": Measure(
+        message("Slope"), 2, 0, message("of the calibration; 1 is right, below 1 the risks are too extreme")
+    ),
 }
+
+
+def metrics() -> dict[str, Measure]:
+    """METRICS in the language spoken."""
+    return {key: replace(metric, name=say(metric.name), meaning=say(metric.meaning)) for key, metric in METRICS.items()}
+
+
+def model_name(key: str) -> str:
+    """A model's name in the language spoken; of a model unknown here its key."""
+    return say(MODELS[key]) if key in MODELS else key
+
+
+def population_name(key: str) -> str:
+    """The name of a key of POPULATIONS in the language spoken."""
+    return say(POPULATIONS[key])
 
 
 def differences(mean: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, Any]]:
@@ -57,14 +95,21 @@ def verdict(metric: str, low: float | None, high: float | None) -> str:
 
 
 def sentence(other: str, found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Where each interval lies, in words."""
-    parts = []
-    for name, cell in found.items():
-        if cell["verdict"] == "unknown":
-            parts.append(f"{METRICS[name].name}: not known")
-        elif cell["verdict"] == "open":
-            parts.append(f"{METRICS[name].name}: the interval holds zero, so no difference is shown")
-        else:
-            side = "above" if cell["low"] > 0 else "below"
-            parts.append(f"{METRICS[name].name}: the interval lies {side} zero, Holdfast is {cell['verdict']}")
-    return f"Against {other}. {'; '.join(parts)}."
+    """Where each interval lies, in words; `other`: the name of the model that Holdfast is set against."""
+    parts = [_finding(say(METRICS[name].name), cell) for name, cell in found.items()]
+    return say("Against {model}. {findings}.", model=other, findings=clauses(parts))
+
+
+def _finding(measure: str, cell: Mapping[str, Any]) -> str:
+    if cell["verdict"] == "unknown":
+        return say("{measure}: not known", measure=measure)
+    if cell["verdict"] == "open":
+        return say("{measure}: the interval holds zero, so no difference is shown", measure=measure)
+    better = cell["verdict"] == "better"
+    if cell["low"] > 0:
+        if better:
+            return say("{measure}: the interval lies above zero, Holdfast is better", measure=measure)
+        return say("{measure}: the interval lies above zero, Holdfast is worse", measure=measure)
+    if better:
+        return say("{measure}: the interval lies below zero, Holdfast is better", measure=measure)
+    return say("{measure}: the interval lies below zero, Holdfast is worse", measure=measure)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from reports import earnings, quality, rows
 from reports.language import say
 from reports.links import Links
-from reports.measures import METRICS, POPULATIONS
-from reports.words import count
+from reports.measures import POPULATIONS, metrics
+from reports.words import count, span
 
 if TYPE_CHECKING:
     from reports.site import Site
@@ -29,7 +29,7 @@ def context(site: Site, links: Links) -> dict[str, Any]:
         "slices": quality.slices(site.metrics),
         "champion": quality.champion(site.metrics),
         "expected": quality.expected(site.metrics, site.live),
-        "metrics": METRICS,
+        "metrics": metrics(),
     }
 
 
@@ -74,7 +74,7 @@ def _contacts(site: Site, links: Links) -> dict[str, Any]:
     number, profit = site.plan["contacts"], site.plan["profit"]
     return {
         "number": len(worth),
-        "interval": say("{low} to {high}", low=count(round(number["low"])), high=count(round(number["high"]))),
+        "interval": span(count(round(number["low"])), count(round(number["high"]))),
         "profit": earnings.amount(profit, site.currency),
         "rows": rows.accounts(site, links, worth.head(CONTACTS)),
     }

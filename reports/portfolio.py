@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from babel.lists import format_list
 
 from models import money_change
 from models.shares import UNEXPLAINED
 from models.taxonomy import taxonomy
 from reports import charts, classes, exports, feedback, hindsight, rows, worklist
 from reports.accounts import GROUPS
-from reports.language import language, locale, message, say, say_number
+from reports.language import language, message, say, say_number
 from reports.links import Links
-from reports.words import DASH, count, day, money, percent
+from reports.words import DASH, count, day, listed, money, percent
 
 if TYPE_CHECKING:
     from reports.site import Site
@@ -64,8 +63,8 @@ def context(site: Site, links: Links) -> dict[str, Any]:
         ],
         "classes": classes.context(site),
         "worklist": worklist.summary(site, links, site.top),
-        "riskiest": listed,
-        "filters": rows.filters(listed, (1, message("Class"), "class"), (2, message("Region"), "region")),
+        "riskiest": riskiest,
+        "filters": rows.filters(riskiest, (1, message("Class"), "class"), (2, message("Region"), "region")),
         "hindsight": hindsight.context(site),
         "feedback": feedback.context(site),
         "files": exports.listed(site),
@@ -80,7 +79,7 @@ def total(values: pd.Series[Any]) -> float | None:
 
 def not_observable(site: Site) -> str:
     """The documented reasons that this data cannot show, as a list in words."""
-    return format_list([site.reason(code) for code in _unseen(site)], style="standard", locale=locale())
+    return listed([site.reason(code) for code in _unseen(site)])
 
 
 def _unseen(site: Site) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,10 +11,49 @@ import pandas as pd
 
 from models.metrics import BINS, reliability
 from reports import charts
-from reports.measures import METRICS, MODELS, POPULATIONS, differences, sentence
-from reports.words import number
+from reports.language import message, say, say_number
+from reports.measures import METRICS, MODELS, differences, model_name, population_name, sentence
+from reports.words import clauses, count, listed, number, points
 
-DIMENSIONS = {"tier": "Purchases of twelve months", "region": "Region", "age": "Since the first order"}
+DIMENSIONS = {
+    "tier": message("Purchases of twelve months"),
+    "region": message("Region"),
+    "age": message("Since the first order"),
+}
+SLICES = (  # the kinds of `models.slices` whose names are not from the data
+    message("smallest fifth"),
+    message("second fifth"),
+    message("third fifth"),
+    message("fourth fifth"),
+    message("largest fifth"),
+    message("under 1 year"),
+    message("1 to 3 years"),
+    message("3 years and more"),
+    message("no region"),
+)
+COMPARED = {
+    "models": message(
+        "Version {version} is the champion that this model is to replace, or has replaced. Compared were the models, for "
+        "{why}."
+    ),
+    "recipes": message(
+        "Version {version} is the champion that this model is to replace, or has replaced. Compared were the recipes, for "
+        "{why}."
+    ),
+    "nothing": message(
+        "Version {version} is the champion that this model is to replace, or has replaced; it could not be compared: {why}."
+    ),
+}
+WHY = (  # as `pipeline.champion` words it
+    message("of these test cut-offs the champion had seen no label"),
+    message("the champion has seen labels of every test cut-off"),
+    message("the recipes are the same"),
+)
+UNTOLD = "it was told nothing of "
+CALIBRATIONS = {
+    "all": message("Calibration, all eligible accounts: predicted risk against share lost"),
+    "active": message("Calibration, active accounts: predicted risk against share lost"),
+}
 
 
 def population(metrics: Mapping[str, Any], predictions: pd.DataFrame, kind: str) -> dict[str, Any]:
@@ -27,14 +67,15 @@ def population(metrics: Mapping[str, Any], predictions: pd.DataFrame, kind: str)
         for other, values in metrics.get("paired", {}).get(kind, {}).items()
     ]
     for row in paired:
-        row["sentence"] = sentence(MODELS.get(row["model"], row["model"]), row["differences"])
+        row["sentence"] = sentence(model_name(row["model"]), row["differences"])
     plot, curves = _calibration(predictions, kind, cells)
     return {
         "key": kind,
-        "name": POPULATIONS[kind],
+        "name": population_name(kind),
         "n": own.get("n", 0),
         "losses": own.get("losses", 0),
-        "cutoffs": cutoffs,
+        "cutoffs": len(cutoffs),
+        "days": listed(cutoffs),
         "models": cells,
         "paired": paired,
         "paired_metrics": [name for name in METRICS if paired and name in paired[0]["differences"]],
@@ -49,10 +90,10 @@ def champion(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
     if not found:
         return None
     if found["compared"] == "nothing":
-        return {"version": found["version"], "why": found["why"], "rows": []}
+        return {"told": _compared(found), "rows": []}
     rows = [
         {
-            "name": POPULATIONS[kind],
+            "name": population_name(kind),
             "own": found["population"][kind]["risk"]["mean"]["auc"],
             "other": found["population"][kind]["champion"]["mean"]["auc"],
             "differences": differences(others["champion"]["mean"]),
@@ -61,16 +102,30 @@ def champion(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
     ]
     told = found["reasons"]
     return {
-        "version": found["version"],
-        "compared": found["compared"],
-        "why": found["why"],
-        "cutoffs": found["cutoffs"],
+        "told": _compared(found),
+        "days": listed(found["cutoffs"]),
         "rows": rows,
         "paired_metrics": list(rows[0]["differences"]),
         "accounts": told["accounts"],
         "changed": told["all"],
         "changed_large": told["large"],
     }
+
+
+def _compared(found: Mapping[str, Any]) -> str:
+    """What was compared with the champion, and why that; an error that stood in the way is told as it was raised."""
+    if found["compared"] == "nothing":
+        return say(COMPARED["nothing"], version=found["version"], why=found["why"])
+    reasons = []
+    for part in found["why"].split("; "):
+        unknown = part.removeprefix(UNTOLD)
+        if part in WHY:
+            reasons.append(say(part))
+        elif unknown != part:
+            reasons.append(say("it was told nothing of {parameters}", parameters=listed(unknown.split(", "))))
+        else:
+            reasons.append(part)
+    return say(COMPARED[found["compared"]], version=found["version"], why=clauses(reasons))
 
 
 def expected(metrics: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -84,7 +139,7 @@ def expected(metrics: Mapping[str, Any], live: Mapping[str, Any]) -> dict[str, A
     names = [name for name in METRICS if name in past["all"]["error"]]
     rows = [
         {
-            "name": POPULATIONS[kind],
+            "name": population_name(kind),
             "cells": {name: {**now[name], "off": past[kind]["error"][name]} for name in names},
         }
         for kind, now in live["population"].items()
@@ -101,13 +156,31 @@ def _off(past: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:
             continue
         outcomes = [at["auc"]["outcome"] for at in past[kind]["cutoffs"].values()]
         known = sum(outcome is not None for outcome in outcomes)
-        side = "too low" if bias < 0 else "too high"
-        said.append(
-            f"{POPULATIONS[kind]}: expected AUC {number(auc['value'], 3)}, {number(auc['low'], 3)} to "
-            f"{number(auc['high'], 3)} by chance alone. At the test cut-offs such an estimate was off by "
-            f"{number(error, 3)} on average ({number(abs(bias), 3)} {side} on balance), and the outcome lay within that "
-            f"range at {past[kind]['inside']['auc']} of {known}."
-        )
+        words: dict[str, object] = {
+            "accounts": population_name(kind),
+            "auc": number(auc["value"], 3),
+            "low": number(auc["low"], 3),
+            "high": number(auc["high"], 3),
+            "error": number(error, 3),
+            "bias": number(abs(bias), 3),
+            "inside": past[kind]["inside"]["auc"],
+            "known": known,
+        }
+        if bias < 0:
+            told = say(
+                "{accounts}: expected AUC {auc}, {low} to {high} by chance alone. At the test cut-offs such an estimate was "
+                "off by {error} on average ({bias} too low on balance), and the outcome lay within that range at {inside} of "
+                "{known}.",
+                **words,
+            )
+        else:
+            told = say(
+                "{accounts}: expected AUC {auc}, {low} to {high} by chance alone. At the test cut-offs such an estimate was "
+                "off by {error} on average ({bias} too high on balance), and the outcome lay within that range at {inside} "
+                "of {known}.",
+                **words,
+            )
+        said.append(told)
     return said
 
 
@@ -116,10 +189,15 @@ def slices(metrics: Mapping[str, Any], kind: str = "active") -> dict[str, Any] |
     found = metrics.get("slices")
     if not found or not any(found[kind].values()):
         return None
-    groups = [(DIMENSIONS[name], [_slice(row) for row in rows]) for name, rows in found[kind].items() if rows]
+    groups = [(say(DIMENSIONS[name]), [_slice(row) for row in rows]) for name, rows in found[kind].items() if rows]
     baseline = next(iter(groups[0][1][0]["paired"]), None)
     every = [row for _, rows in groups for row in rows]
-    off = [f"{head}, {row['name']} ({row['off']})" for head, rows in groups for row in rows if row["off"]]
+    off = [
+        say("{dimension}, {accounts} ({finding})", dimension=head, accounts=row["name"], finding=row["off"])
+        for head, rows in groups
+        for row in rows
+        if row["off"]
+    ]
     judged = sum(row["observed"]["value"] is not None for row in every)
     own = metrics.get("population", {}).get(kind, {}).get("risk", {}).get("mean", {}).get("auc", {}).get("value")
     return {
@@ -127,7 +205,7 @@ def slices(metrics: Mapping[str, Any], kind: str = "active") -> dict[str, Any] |
         "baseline": baseline,
         "groups": groups,
         "regions": bool(found[kind]["region"]),
-        "off": off,
+        "off": clauses(off),
         "judged": judged,
         "by_chance": judged * (1 - metrics["interval"]["level"]) if "interval" in metrics else None,
         "unknown": sum(row["auc"]["value"] is None for row in every),
@@ -135,12 +213,24 @@ def slices(metrics: Mapping[str, Any], kind: str = "active") -> dict[str, Any] |
     }
 
 
+def slice_name(name: str) -> str:
+    """A kind of account of `models.slices` in the language spoken; a region's own name stays what it is."""
+    if name in SLICES:
+        return say(name)
+    if others := re.fullmatch(r"(\d+) other regions", name):
+        regions = int(others[1])
+        return say_number("{n} other region", "{n} other regions", regions, n=count(regions))
+    return name
+
+
 def _slice(row: Mapping[str, Any]) -> dict[str, Any]:
     calibration = row["calibration"]
     low, high = calibration["gap"]["low"], calibration["gap"]["high"]
-    off = low is not None and high is not None and (low > 0 or high < 0)
+    off = ""
+    if low is not None and high is not None:
+        off = say("more lost than expected") if low > 0 else say("fewer lost than expected") if high < 0 else ""
     return {
-        "name": row["slice"],
+        "name": slice_name(row["slice"]),
         "n": row["n"],
         "losses": row["losses"],
         "expected": row["expected"],
@@ -149,7 +239,7 @@ def _slice(row: Mapping[str, Any]) -> dict[str, Any]:
         "paired": {other: differences(cells)["auc"] for other, cells in row["paired"].items()},
         "predicted": calibration["predicted"]["value"],
         "observed": calibration["observed"],
-        "off": "" if not off else "more lost than expected" if low > 0 else "fewer lost than expected",
+        "off": off,
     }
 
 
@@ -163,8 +253,14 @@ def _plot(groups: Sequence[tuple[str, Sequence[Mapping[str, Any]]]], mean: float
     if not known:
         return ""
     lowest, highest = min(known, key=lambda item: item[1]), max(known, key=lambda item: item[1])
-    spoken = f"From {number(lowest[1], 3)} ({lowest[0]}) to {number(highest[1], 3)} ({highest[0]})."
-    return charts.dots("slices", dots, mean, "AUC of active accounts by kind of account, with intervals", spoken)
+    spoken = say(
+        "From {low} ({lowest}) to {high} ({highest}).",
+        low=number(lowest[1], 3),
+        lowest=lowest[0],
+        high=number(highest[1], 3),
+        highest=highest[0],
+    )
+    return charts.dots("slices", dots, mean, say("AUC of active accounts by kind of account, with intervals"), spoken)
 
 
 def _calibration(
@@ -185,7 +281,7 @@ def _calibration(
     shown = ["risk", *sorted(baselines, key=auc, reverse=True)[:1]]
     bins = min(BINS, len(known))
     curves = {
-        MODELS.get(model, model): reliability(known["label"].to_numpy(float), known[model].to_numpy(float), bins)
+        model_name(model): reliability(known["label"].to_numpy(float), known[model].to_numpy(float), bins)
         for model in shown
     }
     table = [
@@ -193,6 +289,9 @@ def _calibration(
         for name, curve in curves.items()
     ]
     widest = {name: float(np.abs(curve["predicted"] - curve["observed"]).max()) for name, curve in curves.items()}
-    spoken = "; ".join(f"{name} at most {gap * 100:.1f} points from what was observed" for name, gap in widest.items())
-    title = f"Calibration, {POPULATIONS[kind].lower()}: predicted risk against share lost"
-    return charts.calibration(f"calibration-{kind}", curves, title, f"{spoken}."), table
+    spoken = [
+        say("{model} at most {gap} points from what was observed", model=name, gap=points(gap, 1))
+        for name, gap in widest.items()
+    ]
+    described = say("{findings}.", findings=clauses(spoken))
+    return charts.calibration(f"calibration-{kind}", curves, say(CALIBRATIONS[kind]), described), table

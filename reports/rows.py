@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.language import say
 from reports.links import Links
-from reports.words import percent, text
+from reports.words import percent, span, text
 
 if TYPE_CHECKING:
     from reports.site import Site
@@ -63,7 +63,7 @@ def interval(low: float, high: float) -> str | None:
     """The interval of a risk; None where it was not measured."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return None
-    return say("{low} to {high}", low=percent(low), high=percent(high))
+    return span(percent(low), percent(high))
 
 
 def filters(

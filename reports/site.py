@@ -16,14 +16,14 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from features.periods import Duration
 from models.campaign import Economics
 from models.taxonomy import taxonomy
-from reports import account, economics, exports, managers, methods, portfolio, prospects, win_back, worklist
+from reports import account, economics, exports, feedback, managers, methods, portfolio, prospects, win_back, worklist
 from reports.environment import environment
 from reports.language import LANGUAGES, language, message, say, speaking, tag
 from reports.links import Links
-from reports.words import day, quantity
+from reports.measures import model_name
+from reports.words import day, duration, money
 
 STATIC = Path(__file__).parent / "static"
 SHOWN_FROM = 200  # account pages that take long enough for a progress bar
@@ -97,8 +97,7 @@ class Site:
 
     def within(self) -> str:
         """The horizon in words: 3 months."""
-        length = Duration.parse(self.horizon)
-        return quantity(length.count, "months" if length.unit == "month" else "days")
+        return duration(self.horizon)
 
 
 def write(site: Site, folder: Path, languages: Sequence[str] = ("en",)) -> int:
@@ -122,7 +121,13 @@ def write(site: Site, folder: Path, languages: Sequence[str] = ("en",)) -> int:
 def _write_language(site: Site, root: Path, spoken: str, folders: Mapping[str, str]) -> int:
     with speaking(spoken):
         links = Links.of(site.scores["account_id"].tolist(), _paged(site))
-        engine = environment(site)
+        engine = environment()
+        engine.filters |= {
+            "money": lambda value: money(value, site.currency),
+            "reason": site.reason,
+            "model": model_name,
+            "verdict": lambda code: say(feedback.VERDICTS[code]),
+        }
         place = root / folders[spoken]
         place.mkdir(parents=True, exist_ok=True)
         (place / "accounts").mkdir()

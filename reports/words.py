@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 import pandas as pd
@@ -12,6 +15,7 @@ from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, format_percent, get_minus_sign_symbol
 from babel.units import format_unit
 
+from features.periods import Duration
 from reports.language import locale, say
 
 DASH = "–"
@@ -75,6 +79,12 @@ def number(value: float | None, digits: int, sign: bool = False) -> str:
     return f"{before}{shown}"
 
 
+def significant(value: float, digits: int) -> str:
+    """At most so many digits that count: 0.34 or 2.3."""
+    rounded = Decimal(f"{value:.{digits}g}")
+    return number(float(rounded), max(0, -int(rounded.as_tuple().exponent)))
+
+
 def day(value: date) -> str:
     """9 May 2024."""
     return format_date(value, "long", locale=locale())
@@ -87,7 +97,28 @@ def month(value: date) -> str:
 
 def quantity(value: float, unit: str) -> str:
     """47 days, 3 months, 2 hours: a number with its unit, a key of UNITS."""
-    return str(format_unit(value, UNITS[unit], format="#,##0.#", locale=locale()))
+    return _minus(str(format_unit(value, UNITS[unit], format="#,##0.#", locale=locale())))
+
+
+def duration(value: str) -> str:
+    """ "3 months" or "90 days", as `featurize.horizon` is written, in the language spoken."""
+    length = Duration.parse(value)
+    return quantity(length.count, f"{length.unit}s")
+
+
+def span(low: str, high: str) -> str:
+    """An interval, from two numbers as they are to be written."""
+    return say("{low} to {high}", low=low, high=high)
+
+
+def listed(items: Sequence[str]) -> str:
+    """Items beside one another: a, b, c."""
+    return reduce(lambda items, more: say("{items}, {more}", items=items, more=more), items) if items else ""
+
+
+def clauses(items: Sequence[str]) -> str:
+    """Items that hold commas themselves: a; b; c."""
+    return reduce(lambda items, more: say("{items}; {more}", items=items, more=more), items) if items else ""
 
 
 def text(value: Any) -> str | None:

@@ -30,31 +30,31 @@ def moved(then: float, risk: float, **changes: float) -> str | None:
     [
         (
             moved(31, 43, context=1.0, broken_promises=4.0, symptom=9.0, model=-2.0),
-            "Since 1 December 2024 the risk rose by 12 points, from 31 % to 43 %: signs of the loss itself +9, Promises not "
+            "Since 1 December 2024 the risk rose by 12 points, from 31% to 43%: signs of the loss itself +9, Promises not "
             "kept +4, a new model −2, everything else +1.",
         ),
         (
             moved(43, 31, symptom=-13.0, context=1.0),
-            "Since 1 December 2024 the risk fell by 12 points, from 43 % to 31 %: signs of the loss itself −13, its history, "
+            "Since 1 December 2024 the risk fell by 12 points, from 43% to 31%: signs of the loss itself −13, its history, "
             "rhythm and payments, and the season +1.",
         ),
         (
             moved(30.1, 32.4, product=2.0, symptom=0.4, context=-0.1),
-            "Since 1 December 2024 the risk rose by 2.3 points, from 30.1 % to 32.4 %: Product no longer fits +2.0, "
+            "Since 1 December 2024 the risk rose by 2.3 points, from 30.1% to 32.4%: Product no longer fits +2.0, "
             "everything else +0.3.",
         ),
         (
             moved(4, 4.8, **dict.fromkeys(("symptom", "context"), 0.4)),
-            "Since 1 December 2024 the risk rose by 0.8 points, from 4.0 % to 4.8 %: many moves of under half a point each.",
+            "Since 1 December 2024 the risk rose by 0.8 points, from 4.0% to 4.8%: many moves of under half a point each.",
         ),
-        (moved(31, 31.49, symptom=0.49), "Since 1 December 2024 the risk hardly moved: it was 31 %."),
+        (moved(31, 31.49, symptom=0.49), "Since 1 December 2024 the risk hardly moved: it was 31%."),
         (
             moved(31, 31.5, symptom=0.5),
-            "Since 1 December 2024 the risk rose by 0.5 points, from 31.0 % to 31.5 %: signs of the loss itself +0.5.",
+            "Since 1 December 2024 the risk rose by 0.5 points, from 31.0% to 31.5%: signs of the loss itself +0.5.",
         ),
         (
             moved(0.01, 99.97, symptom=99.96),
-            "Since 1 December 2024 the risk rose by 100.0 points, from under 0.1 % to over 99 %: signs of the loss itself "
+            "Since 1 December 2024 the risk rose by 100.0 points, from under 0.1% to over 99%: signs of the loss itself "
             "+100.0.",
         ),
     ],
@@ -114,7 +114,7 @@ def test_what_if_lowers_the_loss_in_proportion_to_the_risk():
     }
     codes = ["broken_promises", "product", "staff_turnover", "competitor", "unexplained"]
     assert what_if(without, codes, 0.43, 6450.0, name, "EUR") == [
-        "Overdue rebates paid and promised terms granted: risk 43 % → 35 %, expected loss 1,200 EUR less.",
+        "Overdue rebates paid and promised terms granted: risk 43% → 35%, expected loss EUR\N{NO-BREAK SPACE}1,200 less.",
         "Product no longer fits: removing it would hardly change the model’s risk.",
     ]
 
@@ -122,11 +122,11 @@ def test_what_if_lowers_the_loss_in_proportion_to_the_risk():
 @pytest.mark.parametrize(
     ("without", "expected"),
     [
-        (0.425, "A manager assigned: risk 43.0 % → 42.5 %, expected loss 75 EUR less."),
+        (0.425, "A manager assigned: risk 43.0% → 42.5%, expected loss EUR\N{NO-BREAK SPACE}75 less."),
         (0.4251, "Account manager left: removing it would hardly change the model’s risk."),
         (0.43, "Account manager left: removing it would hardly change the model’s risk."),
-        (0.08, "A manager assigned: risk 43.0 % → 8.0 %, expected loss 5,250 EUR less."),
-        (0.0002, "A manager assigned: risk 43.0 % → under 0.1 %, expected loss 6,447 EUR less."),
+        (0.08, "A manager assigned: risk 43.0% → 8.0%, expected loss EUR\N{NO-BREAK SPACE}5,250 less."),
+        (0.0002, "A manager assigned: risk 43.0% → under 0.1%, expected loss EUR\N{NO-BREAK SPACE}6,447 less."),
     ],
 )
 def test_what_lowers_the_risk_by_less_than_half_a_point_hardly_changes_it(without, expected):
@@ -138,7 +138,7 @@ def test_what_lowers_the_risk_by_less_than_half_a_point_hardly_changes_it(withou
 def test_no_money_is_told_where_none_is_known_or_lost():
     for loss in (np.nan, 0.0):
         line = what_if({"risk_without_product": 0.2}, ["product"], 0.4, loss, name, "EUR")
-        assert line == ["Complaints of quality settled, requests granted: risk 40 % → 20 %."]
+        assert line == ["Complaints of quality settled, requests granted: risk 40% → 20%."]
 
 
 def test_only_reasons_told_of_have_a_what_if():

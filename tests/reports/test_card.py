@@ -93,9 +93,9 @@ def test_the_card_has_its_parts_and_their_figures():
         "| 2, from 2023-01-01 to 2023-02-01 |",
         "| 2, from 2023-06-01 to 2023-07-01: 240 rows, ",
         "| rounds | 61 |",
-        "with 90 %\nintervals by 20 resamples",
-        "share changes in 12 % of active accounts",
-        "share is 0.58 or more: so that 71 % of the names are right",
+        "with 90%\nintervals by 20 resamples",
+        "share changes in 12% of active accounts",
+        "share is 0.58 or more: so that 71% of the names are right",
         "Nothing was learned: 3 audited exits",
         "| AUC over recency | no | gain in AUC over recency +0.0100, from -0.0020, not above +0.0000 |",
         "Not champion, decided by holdfast evaluate: gain in AUC",
@@ -118,7 +118,7 @@ def test_the_measures_are_those_of_the_evaluation():
 
 def test_how_often_the_interval_of_a_risk_held_is_told_where_it_was_measured():
     text = card(risk_interval={"level": 0.8, "tenths": 30, "within": 0.7333})
-    assert "of certainty 80 %, held the share lost in 73 % of 30 tenths" in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "of certainty 80%, held the share lost in 73% of 30 tenths" in text.replace("\N{NO-BREAK SPACE}", " ")
     assert "tenths" not in card(risk_interval={"level": 0.8, "tenths": 0, "within": None})
 
 
@@ -129,7 +129,7 @@ def test_a_champion_is_shown_with_what_was_compared():
     assert "at 2023-07-01. All eligible" in text
     difference = champion()["paired"]["all"]["champion"]["mean"]["brier"]
     assert f"{difference['value']:+.5f}".replace("-", "\N{MINUS SIGN}") in text
-    assert f"Of 111 active accounts 18 % are told another first reason; {DASH} of those" in text
+    assert f"Of 111 active accounts 18% are told another first reason; {DASH} of those" in text
     text = card(champion={"version": "7", "compared": "nothing", "why": "its horizon is 6 months"})
     assert "Version 7 could not be compared: its horizon is 6 months." in text
 
@@ -137,7 +137,7 @@ def test_a_champion_is_shown_with_what_was_compared():
 def test_what_exits_taught_is_told_with_the_gain():
     gain = {"before": 0.5, "after": 0.61, "gain": 0.11, "low": 0.02, "high": 0.19, "level": 0.95}
     text = card(reasons={**REASONS, "exits": {"why": "Learned.", "accuracy": gain}})
-    assert "50 % before, 61 % after (difference 0.02 to 0.19)" in text
+    assert "50% before, 61% after (difference 0.02 to 0.19)" in text
 
 
 def test_reasons_are_told_by_what_shows_them():

@@ -20,8 +20,8 @@ def test_where_an_interval_lies_is_the_verdict(low, high, expected):
 
 def test_an_amount_has_its_interval_where_there_is_one():
     assert amount({"value": 1234.5, "low": -10.0, "high": 2000.0}, "EUR") == {
-        "value": "1,234 EUR",
-        "interval": "\N{MINUS SIGN}10 EUR to 2,000 EUR",
+        "value": "EUR\N{NO-BREAK SPACE}1,234",
+        "interval": "\N{MINUS SIGN}EUR\N{NO-BREAK SPACE}10 to EUR\N{NO-BREAK SPACE}2,000",
     }
     assert amount({"value": None, "low": None, "high": None}, "EUR") == {"value": "–", "interval": None}
 
@@ -32,7 +32,7 @@ def test_where_nobody_was_active_nothing_is_told():
 
 def test_each_assumption_has_its_figure_and_what_it_rests_on():
     told = {name: (value, basis) for name, value, basis in assumptions(ECONOMICS, {"contact_cost": 141.5}, "USD")}
-    assert told["Cost of a contact"][0] == "142 USD"
-    assert "5 % of new contacts order (004)" in told["Cost of a contact"][1]
+    assert told["Cost of a contact"][0] == "USD\N{NO-BREAK SPACE}142"
+    assert "5% of new contacts order (004)" in told["Cost of a contact"][1]
     assert told["How sure that chance is"][0] == "as if seen on 10 accounts"
     assert all(basis.endswith(".") for _, basis in told.values())
