@@ -297,7 +297,7 @@ TABLES: dict[str, Table] = {
         _table(
             "feedback",
             "an analyst's word on the reasons given for a live account",
-            ("account_id", "given_on"),
+            ("account_id", "given_on", "by"),
             "given_on",
             _account(),
             _event("given_on", "date", "day it was given"),
