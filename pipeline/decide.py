@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,14 +19,15 @@ from features import leaving, purchases
 from features.declaration import Expression
 from features.fold import connect, open_tables
 from features.periods import Duration
-from models import approaches, hours, kinds, leavers, prospects, segments, win_back, worklist
+from models import approaches, hindsight, hours, kinds, leavers, prospects, segments, win_back, worklist
 from models.campaign import Economics
 from models.economics import Given, Winning, compare
 from models.playbook import playbook
 from models.risk import RiskModel
 from models.shares import UNEXPLAINED
 from models.taxonomy import taxonomy
-from pipeline.frames import features_at, plan_from, read_matrix, write_frame, write_text
+from pipeline import history
+from pipeline.frames import features_at, known_until, plan_from, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Params
 
@@ -85,7 +86,7 @@ def run(layout: Layout, params: Params) -> None:
             features,
         )
         frames, told = _customers(seen)
-        left = leavers.if_left(connection, tables, day, plan, model, features)
+        left = leavers.if_left(connection, tables, day, plan, model, features, params.leavers.ago)
         _decide(seen, left, frames, told)
         connection.disconnect()
     for name, frame in frames.items():
@@ -229,7 +230,26 @@ def _win_back(seen: Seen, accounts: pd.DataFrame, tried: approaches.Approaches) 
 
 
 def _hindsight(seen: Seen) -> dict[str, Any]:
-    return {}
+    """What became of the scorings kept that have matured, as records ready for JSON."""
+    label = plan_from(dict(seen.model.meta), seen.params.featurize.block).label
+    until = known_until(dict(seen.tables))
+    scorings = [
+        hindsight.Scoring(
+            past.as_of,
+            past.scores,
+            replace(
+                label,
+                horizon=Duration.parse(past.meta["horizon"]),
+                booking_lag=Duration.parse(past.meta["booking_lag"]),
+            ),
+            date.fromisoformat(past.meta["known_until"]) if past.meta["known_until"] else None,
+        )
+        for past in history.every(seen.layout)
+        if past.meta.get("booking_lag") and not past.meta["label"]  # of silence, and noted since when it was known
+    ]
+    found = hindsight.hindsight(scorings, seen.tables, until, seen.params.report.accounts, seen.params.evaluate.level)
+    tables = {name: getattr(found, name).to_dict("records") for name in ("scorings", "calibration", "reasons")}
+    return {**tables, "pending": [str(day) for day in found.pending]}
 
 
 def _ever(seen: Seen, day: date) -> pd.DataFrame:

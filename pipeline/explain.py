@@ -17,9 +17,10 @@ from models.causes import CauseModel
 from models.changes import changes
 from models.risk import RiskModel
 from models.shap_plots import beeswarm
+from models.similar import similar
 from models.what_if import risk_without
 from pipeline import history
-from pipeline.frames import plan_from, write_frame
+from pipeline.frames import plan_from, read_matrix, write_frame
 from pipeline.layout import Layout
 from pipeline.params import Params
 from pipeline.score import Scored, resolve_model, score
@@ -58,6 +59,10 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
     ).rename_axis("account_id")
     write_frame(result.reset_index(), layout.explanations)
     write_frame(before.table(), layout.previous)
+    label = plan_from(dict(model.meta), params.featurize.block).label
+    past = read_matrix(layout.matrix)
+    alike = similar(model, chosen.reset_index(), past, label, params.similar.accounts, params.similar.cutoffs)
+    write_frame(alike, layout.similar)
     sentences = with_sentences(told(model, why, params, scored, values[model.features]))
     write_frame(sentences, layout.evidence)
     beeswarm(model, chosen.head(params.explain.plot_accounts).reset_index(drop=True), layout.plots / "shap.png")

@@ -81,10 +81,11 @@ class _Pages:
             if name in row and not pd.isna(row[name])
         ]
 
-    def _step(self, account: str) -> dict[str, str] | None:
+    def _step(self, account: str) -> dict[str, Any] | None:
         """What to do: the worklist's step of an active account, the decision on a lapsed one."""
         if (listed := self.worklist.get(account)) is not None:
-            return {**worklist.step_of(self.site, listed), "decision": worklist.decision(listed)}
+            words = worklist.decision(listed)
+            return {**worklist.step_of(listed), "decision": words, "do": listed["decision"] == "do"}
         if (lapsed := self.win_back.get(account)) is not None:
             return {
                 "what": win_back.decided(self.site, lapsed),
@@ -96,6 +97,7 @@ class _Pages:
                     profit=money(lapsed["profit"], self.site.currency),
                 ),
                 "decision": "",
+                "do": True,
             }
         return None
 

@@ -11,8 +11,6 @@ from reports.words import count, exact_percent, number
 if TYPE_CHECKING:
     from reports.site import Site
 
-BASES: dict[str, str] = {}
-
 
 def context(site: Site, links: Links) -> dict[str, Any]:
     """What the page shows."""
@@ -43,6 +41,4 @@ def _figure(value: float | None, unit: str) -> str:
         return number(value, 1)
     if unit == "share":
         return exact_percent(value, 1)
-    if unit == "points":
-        return number(value * 100, 1, sign=True)
-    return number(value, 1)
+    return number(value, 1, sign=unit == "points")

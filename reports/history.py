@@ -58,7 +58,7 @@ def _plot(rows: Sequence[Mapping[str, Any]], currency: str, cutoff: str) -> Mark
                 f'<rect x="{left + step * 0.12:.1f}" y="{upper:.1f}" width="{step * 0.76:.1f}" height="{height:.1f}" '
                 f'fill="var(--{"accent" if row["amount"] > 0 else "second"})"/>'
             )
-        if (len(rows) - 1 - place) % every == 0 and place >= every // 2:
+        if place % every == every // 2:
             bars.append(
                 f'<text x="{left + step / 2:.1f}" y="{HEIGHT - 8}" text-anchor="middle" font-size="12" '
                 f'fill="var(--muted)">{escape(row["day"])}</text>'

@@ -100,8 +100,3 @@ def _locale(language: str) -> Locale:
 def _whole(n: float) -> int:
     """What stands for `n` where languages count: a fraction is never one thing."""
     return int(n) if n == int(n) else 2
-
-
-def message(text: str) -> str:
-    """Marks a text as a message, to be looked up when it is shown: the text itself."""
-    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from reports import rows
 from reports.language import say, say_number
 from reports.links import Links
-from reports.words import count, day, exact_percent, money, percent, text
+from reports.words import count, day, money, percent, span, text
 
 if TYPE_CHECKING:
     from reports.site import Site
@@ -41,7 +42,7 @@ def context(site: Site, links: Links) -> dict[str, Any]:
                 }
                 for row in managers.to_dict("records")
             ],
-            "experience": _experience(found.get("experience", {})),
+            "experience": _experience(found["experience"]),
             "lists": [
                 _list(site, links, row, anchors[row["manager_id"]]) for row in managers.head(LISTS).to_dict("records")
             ],
@@ -58,7 +59,6 @@ def _sentence(site: Site) -> str:
     managers = site.managers
     if managers.empty:
         return say("Nobody looks after an eligible account.")
-    extra = float(managers["extra"].sum())
     first = managers.iloc[0]
     return say_number(
         "{n} manager looks after active accounts. If {name} left, {extra} more would be at risk, the most for any of them.",
@@ -67,23 +67,22 @@ def _sentence(site: Site) -> str:
         n=count(len(managers)),
         name=text(first["name"]) or str(first["manager_id"]),
         extra=money(float(first["extra"]), site.currency),
-        all=money(extra, site.currency),
     )
 
 
-def _experience(found: dict[str, Any]) -> str | None:
-    """What became of accounts whose manager had just left, beside all others."""
-    if not found:
-        return None
-    left, others = found["left"], found["others"]
-    return say(
-        "At past cut-offs {left} ({low} to {high}) of the active accounts whose manager had just left were lost, and {others} of "
-        "those whose managers had not left within a year.",
-        left=percent(left["value"]),
-        low=exact_percent(left["low"], 1),
-        high=exact_percent(left["high"], 1),
-        others=percent(others["value"]),
-    )
+def _experience(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What became of active accounts by how long ago their manager had left, and of all others."""
+    return [
+        {
+            "name": say("no manager left within a year")
+            if row["most"] is None
+            else say("{low} to {high} days ago", low=count(row["above"]), high=count(row["most"])),
+            "accounts": row["accounts"],
+            "lost": row["value"],
+            "interval": None if row["low"] is None else span(percent(row["low"]), percent(row["high"])),
+        }
+        for row in found
+    ]
 
 
 def _list(site: Site, links: Links, manager: dict[Any, Any], anchor: str) -> dict[str, Any]:

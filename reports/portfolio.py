@@ -24,8 +24,9 @@ STEPS = {
     money_change.NEW: message("Active since then"),
     money_change.PURCHASES: message("More or fewer purchases"),
     money_change.RISK: message("Higher or lower risk"),
-    money_change.UNDIVIDED: message("Higher or lower risk, not divided"),
+    money_change.UNDIVIDED: message("Risk: everything else"),
 }
+WORKLIST = 10  # rows of it on this page
 TOLD_STEPS = 5  # moves of the risk told one by one
 
 
@@ -35,7 +36,7 @@ def context(site: Site, links: Links) -> dict[str, Any]:
     told = active[active["naming"].notna()]
     by_reason = _by_reason(site, told)
     change = _change(site)
-    listed = rows.accounts(
+    riskiest = rows.accounts(
         site, links, active.sort_values(["expected_loss", "rank"], ascending=[False, True]).head(site.top)
     )
     return {
@@ -62,7 +63,7 @@ def context(site: Site, links: Links) -> dict[str, Any]:
             if code not in _unseen(site)
         ],
         "classes": classes.context(site),
-        "worklist": worklist.summary(site, links, site.top),
+        "worklist": worklist.summary(site, links, WORKLIST),
         "riskiest": riskiest,
         "filters": rows.filters(riskiest, (1, message("Class"), "class"), (2, message("Region"), "region")),
         "hindsight": hindsight.context(site),

@@ -60,14 +60,18 @@ def _sentence(site: Site) -> str:
     if site.win_back.empty:
         return say("No account scored has lapsed.")
     talk = site.win_back[site.win_back["decision"] == TALK]
+    pays = talk[talk["profit"] > 0]
     return say_number(
-        "{n} account had already been silent for {within} or longer; with {talk} a talk is expected to earn {profit}.",
-        "{n} accounts had already been silent for {within} or longer; with {talk} a talk is expected to earn {profit}.",
+        "{n} account had already been silent for {within} or longer. A talk is expected to pay with {pays} of them, to earn "
+        "{profit}; with {strategic} more it does not pay, but they are strategic, or not known not to be.",
+        "{n} accounts had already been silent for {within} or longer. A talk is expected to pay with {pays} of them, to earn "
+        "{profit}; with {strategic} more it does not pay, but they are strategic, or not known not to be.",
         len(site.win_back),
         n=count(len(site.win_back)),
         within=site.within(),
-        talk=count(len(talk)),
-        profit=money(float(talk["profit"].sum()), site.currency),
+        pays=count(len(pays)),
+        profit=money(float(pays["profit"].sum()), site.currency),
+        strategic=count(len(talk) - len(pays)),
     )
 
 

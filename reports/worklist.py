@@ -60,12 +60,13 @@ def summary(site: Site, links: Links, most: int) -> dict[str, Any]:
     }
 
 
-def step_of(site: Site, row: Mapping[Any, Any]) -> dict[str, str]:
+def step_of(row: Mapping[Any, Any]) -> dict[str, str]:
     """What to do and its terms, in words, for a row with reason and class."""
     step = playbook().step(text(row["reason"]) or "unexplained", text(row["class"]))
-    what = say("{do} {manner}", do=say(step.do), manner=say(step.manner)) if step.manner else say(step.do)
+    manner = say(step.manner) if step.manner else ""
     return {
-        "what": what,
+        "brief": say(step.do),
+        "what": say("{do} {manner}", do=say(step.do), manner=manner) if manner else say(step.do),
         "terms": say(
             "{owner}, until {until}; {hours} (documents {documents})",
             owner=say(step.owner),
@@ -109,7 +110,7 @@ def _rows(site: Site, links: Links, chosen: pd.DataFrame) -> list[dict[str, Any]
     return [
         {
             **rows.identity(links, row["account_id"], who),
-            **step_of(site, row),
+            **step_of(row),
             "place": int(row["place"]),
             "class": text(row["class"]),
             "who": text(who.get("manager")) or text(row["manager_id"]) or text(row["region"]),
