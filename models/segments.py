@@ -19,10 +19,11 @@ transaction volumes" and give no formula. Ours, as at an as_of:
   stability is not known and it has no class. Accounts that bought nothing in the last year are no existing ones.
 - **size** by consumption (001): large are the fewest accounts that make 80 % of purchases, medium the next up to 95 %.
 
-Some fifty measures were tried on simulated markets and two real sources; these parts told losses best within each half
-of contribution: the AUC of low stability for three months without an order was 0.87 to 0.97, and 0.79 to 0.94 among
-accounts that had bought in the last quarter. The unevenness of single orders told nothing (0.41 to 0.50), and orders
-against a rhythm of the account's own a little less than the share of periods.
+The parts were chosen among some fifty measures on simulated markets and two real sources, as those that told losses
+best within each half of contribution. `python -m benchmarks.segments`: of EI 1 to 9 % ordered nothing in the next quarter
+and of EII 14 to 58 %, of EIII 1 to 33 % and of EIV 28 to 60 %; the AUC of low stability was 0.93 on simulated markets, 0.85
+and 0.96 on Iowa's stores, 0.63 on a gift wholesaler whose accounts order too seldom for a year to show it. How uneven
+single orders are told nothing (AUC 0.41 to 0.50); orders against an account's own rhythm told less than the share of periods.
 """
 
 from __future__ import annotations
