@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -22,14 +22,15 @@ from pipeline.params import Params
 
 @dataclass(frozen=True)
 class Simulated:
-    """The matrix of a market at all cut-offs whose label has matured, its features, its exits, and `market.truth`'s
-    table."""
+    """The matrix of a market at all cut-offs whose label has matured, its features, its exits, `market.truth`'s table,
+    and `staff`: the tables accounts, assignments and managers."""
 
     matrix: pd.DataFrame
     cutoffs: Sequence[date]
     features: Sequence[str]
     exits: pd.DataFrame
     truth: pd.DataFrame
+    staff: Mapping[str, pd.DataFrame]
 
 
 def simulated(settings: Settings, accounts: int, periods: int, seed: int, params: Params) -> Simulated:
@@ -47,4 +48,5 @@ def simulated(settings: Settings, accounts: int, periods: int, seed: int, params
         matrix = pa.concat_tables(list(build(connection, opened, cutoffs, plan, until, progress=False))).to_pandas()
         connection.disconnect()
     matrix = matrix.sort_values(["as_of", "account_id"], ignore_index=True)
-    return Simulated(matrix, cutoffs, features, tables["exits"], tables["truth"])
+    staff = {name: tables[name] for name in ("accounts", "assignments", "managers")}
+    return Simulated(matrix, cutoffs, features, tables["exits"], tables["truth"], staff)

@@ -68,7 +68,9 @@ def allocate(
         bound += float(found.bound)
         shadow[binding[rows]] = found.shadow
         by_greed += found.by_greed
-    return Allocation(_first_of_equals(chosen, profit, minutes, draws), bound, shadow, len(blocks), by_greed)
+    return Allocation(
+        _first_of_equals(chosen, profit, minutes, draws[binding].tocsr()), bound, shadow, len(blocks), by_greed
+    )
 
 
 def greedy(profit: FloatArray, minutes: IntArray, draws: csr_array, limits: IntArray) -> BoolArray:
