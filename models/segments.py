@@ -83,23 +83,21 @@ class Thresholds:
         Stability breaks among those above 0: else the break parts those that still buy from those that have stopped,
         and who is drifting, and can be turned around, is not told from who is steady.
 
-        Raises ConfigurationError if no account has a contribution above 0, or a stability that is known.
+        Where no account has a contribution above 0, or a stability that is known and above 0, that threshold is infinite:
+        nothing is high.
         """
         bought = measures.loc[measures["contribution"] > 0, "contribution"].to_numpy(dtype=np.float64)
         steady = measures.loc[measures["stability"] > 0, "stability"].to_numpy(dtype=np.float64)
-        if not len(bought):
-            raise ConfigurationError("No account bought for more than it returned in the last year: there is no class.")
-        if rules.stability is None and not len(steady):
-            raise ConfigurationError(
-                "No account has a stability above 0: all are too new, ordered too seldom or bought nothing of late. Lower "
-                "segments.least_history or least_order_days in params.yaml, or give segments.stability."
-            )
         ordered = np.sort(bought)[::-1]
         summed = np.cumsum(ordered)
-        large, medium = (_least(ordered, summed, share) for share in (rules.large, rules.medium))
+        large, medium = (
+            _least(ordered, summed, share) if len(bought) else math.inf for share in (rules.large, rules.medium)
+        )
+        high = _high_contribution(bought) if len(bought) else math.inf
+        stable = natural_break(steady) if len(steady) else math.inf
         return cls(
-            contribution=_high_contribution(bought) if rules.contribution is None else rules.contribution,
-            stability=natural_break(steady) if rules.stability is None else rules.stability,
+            contribution=high if rules.contribution is None else rules.contribution,
+            stability=stable if rules.stability is None else rules.stability,
             large=large,
             medium=medium,
         )

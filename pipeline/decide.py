@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -135,7 +136,8 @@ def _customers(seen: Seen) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     told = {
         "period": str(seen.period),
         "history_periods": rules.history,
-        "segments": asdict(limits) | {"concentration": asdict(segments.concentration(now["contribution"]))},
+        "segments": {name: value if isfinite(value) else None for name, value in asdict(limits).items()}
+        | {"concentration": asdict(segments.concentration(now["contribution"]))},
         "kinds": {"not_known": list(kind.not_known), "prospects": kind.prospects["kind"].value_counts().to_dict()},
         "migration": {
             "since": str(next(reversed(classed))),

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from features.errors import ConfigurationError
@@ -17,7 +18,6 @@ from models.definitions import FloatArray, compare, moves, two_kinds
 from pipeline.frames import read_matrix, rules_of, write_text
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Params, Train
-from pipeline.report import names_of
 from pipeline.train import fit_at
 from reports.labels import Page, render
 
@@ -104,3 +104,12 @@ def rank_by(
     if not two_kinds(labelled.loc[labelled["as_of"] < day, "label"]):
         raise ConfigurationError("the accounts were all lost or all kept, or it applies to none.")
     return fit_at(labelled, day, own, train).predict(active)
+
+
+def names_of(layout: Layout) -> dict[str, str]:
+    """Names of accounts where the accounts table has them."""
+    path = layout.tables / "accounts.parquet"
+    if not path.exists() or "name" not in pq.read_schema(path).names:
+        return {}
+    table = pd.read_parquet(path, columns=["account_id", "name"]).dropna()
+    return dict(zip(table["account_id"], table["name"], strict=True))

@@ -46,7 +46,13 @@ def run(
 
 
 def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site:
-    """All that the site shows, read from what the stages wrote."""
+    """All that the site shows, read from what the stages wrote.
+
+    Raises ConfigurationError if a stage has not run yet, or an account asked for was not scored.
+    """
+    for stage, path in _written_by(layout).items():
+        if not path.exists():
+            raise ConfigurationError(f"{path} is missing. Run `holdfast {stage} --source {layout.source}` first.")
     scores = pd.read_parquet(layout.scores)
     _known(scores["account_id"], asked or ())
     model = RiskModel.load(layout.model)
@@ -87,6 +93,17 @@ def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site
             ("champion", ("yes: " if champion["champion"] else "no: ") + champion["why"]),
         ),
     )
+
+
+def _written_by(layout: Layout) -> dict[str, Path]:
+    """The last thing that each stage writes, in the order in which they run."""
+    return {
+        "train": layout.causes,
+        "evaluate": layout.card,
+        "score": layout.live,
+        "explain": layout.plots,
+        "decide": layout.decisions / "decisions.json",
+    }
 
 
 def _known(scored: pd.Series[str], asked: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -88,7 +88,7 @@ class _Pages:
             return {**worklist.step_of(listed), "decision": words, "do": listed["decision"] == "do"}
         if (lapsed := self.win_back.get(account)) is not None:
             return {
-                "what": win_back.decided(self.site, lapsed),
+                "what": win_back.decided(lapsed),
                 "terms": say(
                     "Chance of an order {chance}; a year is worth {value}, approaching it costs {cost}: expected net profit {profit}.",
                     chance=percent(lapsed["chance"]),
@@ -154,7 +154,7 @@ def _class(site: Site, who: Record) -> str:
 
 def _word(words: Mapping[str, str], code: Any) -> str | None:
     found = text(code)
-    return say(words[found]) if found in words else None
+    return say(words[found]) if found is not None and found in words else None
 
 
 def _date(value: Any) -> str | None:
@@ -169,7 +169,7 @@ def _by_account(table: pd.DataFrame) -> dict[str, Record]:
     return {record["account_id"]: record for record in table.to_dict("records")}
 
 
-def _grouped(table: pd.DataFrame) -> dict[str, Sequence[Record]]:
+def _grouped(table: pd.DataFrame) -> dict[str, list[Record]]:
     found: dict[str, list[Record]] = {}
     for record in table.to_dict("records"):
         found.setdefault(record["account_id"], []).append(record)

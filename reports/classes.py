@@ -73,15 +73,8 @@ def context(site: Site) -> dict[str, Any] | None:
     if accounts.empty:
         return None
     of = accounts["class"].to_numpy()
-    segments = site.decided["segments"]
     return {
-        "definition": say(
-            "Contribution: purchases of the last year, high from {contribution}. Stability: how even by quarter, how "
-            "regular by month, how spread over single orders, and whether it falls, from 0 to 1, high from {stability}. "
-            "Active accounts.",
-            contribution=money(segments["contribution"], site.currency),
-            stability=percent(segments["stability"]),
-        ),
+        "definition": _definition(site),
         "rows": [
             {
                 "name": name(kind),
@@ -102,6 +95,21 @@ def context(site: Site) -> dict[str, Any] | None:
         ],
         "notes": _notes(site),
     }
+
+
+def _definition(site: Site) -> str:
+    high = site.decided["segments"]
+    if high["contribution"] is None or high["stability"] is None:
+        return say(
+            "There is too little history for classes: they need a year of purchases, and accounts that go on buying. Active "
+            "accounts."
+        )
+    return say(
+        "Contribution: purchases of the last year, high from {contribution}. Stability: how even by quarter, how regular by "
+        "month, how spread over single orders, and whether it falls, from 0 to 100%, high from {stability}. Active accounts.",
+        contribution=money(high["contribution"], site.currency),
+        stability=percent(high["stability"]),
+    )
 
 
 def _notes(site: Site) -> list[str]:

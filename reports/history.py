@@ -28,7 +28,7 @@ def of(purchases: Sequence[Mapping[Any, Any]], site: Site, period: Duration) -> 
         return None
     periods = int(site.decided["history_periods"])
     known = {int(row["periods_ago"]): row for row in purchases}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for ago in range(periods, 0, -1):
         row = known.get(ago, {})
         start = period.before(site.as_of, ago)

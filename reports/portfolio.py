@@ -235,10 +235,10 @@ def _change(site: Site) -> dict[str, Any] | None:
     if found is None:
         return None
     since, kept = day(site.previous["as_of"].iloc[0]), bool(site.previous["kept"].iloc[0])
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"name": _step(site, step.code), "accounts": step.accounts, "money": step.money} for step in _told(found.steps)
     ]
-    ends = [
+    ends: list[dict[str, Any]] = [
         {"name": say("At risk on {day}", day=day_), "accounts": None, "money": value}
         for day_, value in ((since, found.then), (day(site.as_of), found.now))
     ]

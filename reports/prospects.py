@@ -84,7 +84,7 @@ def _definition(site: Site) -> str:
 
 
 def _classes(table: pd.DataFrame) -> list[dict[str, Any]]:
-    texts = {entry.code: entry.text for entry in playbook().classes}
+    texts: dict[str, str] = {entry.code: entry.text for entry in playbook().classes}
     found = [
         {"name": code, "strategy": say(texts[code]), **_counts(table[(table["class"] == code).to_numpy(bool)])}
         for code in CLASSES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from models.win_back import CLOSE, DECISIONS, LEAVE, TALK
@@ -49,7 +50,7 @@ def context(site: Site, links: Links) -> dict[str, Any]:
     }
 
 
-def decided(site: Site, row: dict[Any, Any]) -> str:
+def decided(row: Mapping[Any, Any]) -> str:
     """What to do, and who does it."""
     who = text(row["who"])
     name = say(NAMES[row["decision"]])
@@ -129,7 +130,7 @@ def _rows(site: Site, links: Links) -> list[dict[str, Any]]:
             "cost": float(row["cost"]),
             "profit": float(row["profit"]),
             "decision": row["decision"],
-            "decided": decided(site, row),
+            "decided": decided(row),
         }
         for row, who in zip(shown.to_dict("records"), about, strict=True)
     ]

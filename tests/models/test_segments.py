@@ -207,12 +207,15 @@ def test_classes_and_sizes():
     assert classify(world(), Thresholds(900.0, 0.31, 1e3, 2e1))["class"].iloc[1] == "EII"
 
 
-def test_accounts_without_purchases_have_no_thresholds():
-    with pytest.raises(ConfigurationError, match="No account bought for more than it returned"):
-        Thresholds.of(world().assign(contribution=0.0), RULES)
-    with pytest.raises(ConfigurationError, match=r"No account has a stability above 0.*segments.stability"):
-        Thresholds.of(world().assign(stability=math.nan), RULES)
-    assert Thresholds.of(world().assign(stability=math.nan), replace(RULES, stability=0.4)).stability == 0.4
+def test_where_nothing_tells_high_from_low_nothing_is_high():
+    nothing = Thresholds.of(world().assign(contribution=0.0), RULES)
+    assert (nothing.contribution, nothing.large, nothing.medium) == (math.inf,) * 3
+    new = world().assign(stability=math.nan)
+    assert Thresholds.of(new, RULES).stability == math.inf
+    assert classify(new, Thresholds.of(new, RULES))["class"].isna().all()
+    stopped = classify(world().assign(stability=0.0), Thresholds.of(world().assign(stability=0.0), RULES))
+    assert set(stopped["class"]) == {"EII", "EIV"}
+    assert Thresholds.of(new, replace(RULES, stability=0.4)).stability == 0.4
 
 
 def test_migration_counts_every_account_once_with_what_it_bought():
