@@ -11,6 +11,7 @@ import pytest
 
 from models.taxonomy import taxonomy
 from reports.accounts import sentences, told, what_if, why_now
+from reports.language import speaking
 
 SINCE = {"since": date(2024, 12, 1)}
 NAMES = {code: names["en"] for code, names in taxonomy().names.items()}
@@ -68,6 +69,10 @@ def test_a_risk_that_was_not_scored_then_is_said_to_be_reckoned():
     assert given.startswith(
         "Since 1 December 2024 (not scored then: reckoned by today’s model) the risk rose by 12 points"
     )
+    given = why_now({**SINCE, "kept": False, "risk_then": 0.43, "change_symptom": -0.12}, 0.31, name)
+    assert "(not scored then: reckoned by today’s model) the risk fell by 12 points, from 43% to 31%" in given
+    given = why_now({**SINCE, "kept": False, "risk_then": 0.31}, 0.31, name)
+    assert given.endswith("(not scored then: reckoned by today’s model) the risk hardly moved: it was 31%.")
 
 
 def numbers(text: str) -> list[float]:
@@ -167,6 +172,15 @@ def test_sentences_stand_under_their_own_reason_in_their_order():
     ]
     assert shown["against"] == ["against"]
     assert sentences(evidence.head(0)) == {}
+
+
+def test_in_another_language_the_sentence_is_told_anew_from_the_row():
+    line = {"account_id": "A", "code": "symptom", "place": 1, "number": 1, "sentence": "In English.", "others": None}
+    line |= {"feature": "amount_12", "value": 1234.0, "before": np.nan, "peers": np.nan}
+    evidence = pd.DataFrame([line | {"as_of": date(2025, 1, 1), "past": date(2024, 7, 1)}])
+    assert sentences(evidence)["A"][0]["sentence"] == "In English."
+    with speaking("ro"):
+        assert "1.234" in sentences(evidence)["A"][0]["sentence"]
 
 
 def test_of_an_account_that_is_not_explained_no_reason_is_told():

@@ -11,7 +11,7 @@ from test_page import HOSTILE, MODELS, Reader, predictions_of, render, report, s
 
 from models import label_free, slices
 from models.metrics import evaluate
-from reports.quality import champion, expected
+from reports.quality import SLICES, champion, expected, slice_name
 from reports.words import count
 
 __all__ = ["report"]  # a fixture
@@ -146,6 +146,24 @@ def test_a_champion_that_could_not_be_compared_is_told_with_the_reason(report):
     found = {"version": "3", "compared": "nothing", "why": "its horizon is <6> months"}
     html = render(replace(report, metrics={**report.metrics, "champion": found}))
     assert "it could not be compared: its horizon is <6> months." in section(html, "champion")
+
+
+def test_what_the_recipes_were_not_told_of_is_said(report):
+    found = compared(0.8)
+    found["why"] += "; it was told nothing of label, steps; the recipes are the same"
+    assert champion({"champion": found})["told"].endswith(
+        "for the champion has seen labels of every test cut-off; it was told nothing of label, steps; the recipes are the "
+        "same."
+    )
+
+
+def test_every_kind_that_is_not_from_the_data_has_a_message():
+    assert {*slices.FIFTHS, *(name for _, name in slices.AGES)} <= set(SLICES)
+    assert [slice_name(name) for name in ("3 other regions", "no region", "Nord {x}")] == [
+        "3 other regions",
+        "no region",
+        "Nord {x}",
+    ]
 
 
 def test_without_a_champion_nothing_is_said_of_one(page):

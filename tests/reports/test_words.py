@@ -7,7 +7,22 @@ from datetime import date
 import pytest
 
 from reports.language import speaking
-from reports.words import count, day, exact_percent, money, month, number, percent, points, quantity
+from reports.words import (
+    clauses,
+    count,
+    day,
+    duration,
+    exact_percent,
+    listed,
+    money,
+    month,
+    number,
+    percent,
+    points,
+    quantity,
+    significant,
+    span,
+)
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -45,6 +60,18 @@ SPACE = "\N{NO-BREAK SPACE}"
         (month(date(2024, 5, 9)), "May 2024"),
         (quantity(1, "days"), "1 day"),
         (quantity(2.5, "hours"), "2.5 hours"),
+        (quantity(-3, "days"), "\N{MINUS SIGN}3 days"),
+        (duration("3 months"), "3 months"),
+        (duration("1 day"), "1 day"),
+        (significant(2.345, 2), "2.3"),
+        (significant(1.0, 2), "1"),
+        (significant(0.0, 2), "0"),
+        (significant(-0.0123, 2), "\N{MINUS SIGN}0.012"),
+        (significant(1234.0, 2), "1,200"),
+        (span("1%", "2%"), "1% to 2%"),
+        (listed(["a {x}", "b", "c"]), "a {x}, b, c"),
+        (listed([]), ""),
+        (clauses(["a, b", "c"]), "a, b; c"),
     ],
 )
 def test_numbers_as_a_reader_writes_them(shown, expected):
@@ -69,4 +96,5 @@ def test_numbers_days_and_units_are_of_the_language(language, expected):
             quantity(47, "days"),
             number(1234.5, 1, sign=True),
         ]
+        assert duration("3 months") == quantity(3, "months") != "3 months"
     assert shown == expected
