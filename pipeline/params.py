@@ -243,6 +243,11 @@ class Report(Section):
     currency: str
 
 
+class Feedback(Section):
+    level: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -257,6 +262,7 @@ class Params(Section):
     money: Money
     explain: Explain
     report: Report
+    feedback: Feedback
 
 
 def load(root: Path, source: str) -> Params:
