@@ -36,7 +36,7 @@ def _setup(source: str) -> tuple[Layout, Params]:
     return layout, load(layout.root, source)
 
 
-def _day(text: str | None) -> date | None:
+def _day(text: str | None, option: str = "--as-of") -> date | None:
     from features.errors import ConfigurationError
 
     if text is None:
@@ -44,7 +44,7 @@ def _day(text: str | None) -> date | None:
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError:
-        raise ConfigurationError(f"--as-of {text!r} is not a date. Write it as 2024-03-31.") from None
+        raise ConfigurationError(f"{option} {text!r} is not a date. Write it as 2024-03-31.") from None
 
 
 @app.command()
@@ -243,6 +243,38 @@ def reasons(
     layout, params = _setup(source)
     said = stage.learn if learn else stage.placebo if placebo else stage.summary
     typer.echo(said(layout, params))
+
+
+@app.command()
+def feedback(
+    source: Source = "simulated",
+    account: Annotated[str | None, typer.Option(help="The account, as in the scores.")] = None,
+    verdict: Annotated[str | None, typer.Option(help="agree, other_reason or already_handled.")] = None,
+    reason: Annotated[str | None, typer.Option(help="With other_reason: which one, a code of reasons.yaml.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who says so; default: the user, from USER.")] = None,
+    on: Annotated[str | None, typer.Option(help="Date, YYYY-MM-DD; default: today.")] = None,
+    audit: Annotated[
+        int | None, typer.Option(min=1, help="Draw so many active accounts whose reasons someone should check.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help=".csv of the audit; default: artifacts/<source>/reason_audit.csv.")
+    ] = None,
+) -> None:
+    """Say whether the reasons told of an account are right; without an account, print what was said so far."""
+    from features.errors import ConfigurationError
+    from pipeline import feedback as stage
+
+    layout, params = _setup(source)
+    if account is not None and verdict is not None and audit is None and out is None:
+        typer.echo(stage.give(layout, params, account, verdict, reason, by, _day(on, "--on")))
+    elif any(given is not None for given in (account, verdict, reason, by, on)):
+        raise ConfigurationError("A word needs --account and --verdict, and goes without --audit and --out.")
+    elif audit is not None:
+        typer.echo(stage.audit(layout, params, audit, out or layout.reason_audit))
+    elif out is not None:
+        raise ConfigurationError("--out is the file of an audit. Give --audit N with it.")
+    else:
+        typer.echo(stage.summary(layout, params))
 
 
 @app.command()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
@@ -21,11 +20,13 @@ from tqdm import tqdm
 from features import contracts
 from features.errors import ConfigurationError, ContractError, HoldfastError
 from features.tables import TABLES
+from pipeline import csv_files, feedback_files
 from pipeline.params import Ingest
 
 log = logging.getLogger("holdfast")
 
 SUFFIXES = (".parquet", ".csv")
+FEEDBACK = "feedback"
 _WRONG_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 
 
@@ -67,6 +68,9 @@ def ingest(source: str, data: Path, out: Path, params: Ingest, root: Path) -> In
     tables in it. A source without SQL has its files in contract form already. Writes `out/tables/TABLE.parquet` and
     `out/quarantine/TABLE.parquet`, all of them or, after an error, none: what was there before stays.
 
+    Of every source, files named `feedback*.csv` in `data` or in `out/feedback` make the table `feedback`, beside what the
+    source itself may have of it; but a file of `data` that the source's SQL reads is that SQL's.
+
     Raises
     ------
     ConfigurationError
@@ -81,11 +85,13 @@ def ingest(source: str, data: Path, out: Path, params: Ingest, root: Path) -> In
     files = _raw_files(data)
     if data.resolve() in ((out / "tables").resolve(), (out / "quarantine").resolve()):
         raise ConfigurationError(f"{data} is where ingest writes. Keep the raw files in another folder.")
+    words = _feedback_files(queries, files, out / "feedback")
+    files = {name: path for name, path in files.items() if path not in words}
     if not queries:
         _require_contract_names(data, files)
     with _staging(out) as staging, _connection(staging, params) as con:
         columns = {name: _register(con, name, path) for name, path in files.items()}
-        summary = _ingest(con, source, queries, columns, files, staging, params)
+        summary = _ingest(con, source, queries, columns, files, words, staging, params)
         _swap(staging, out)
     log.info("ingest %s: %s; %.1f s; wrote %s", source, summary, perf_counter() - started, out / "tables")
     return summary
@@ -97,20 +103,29 @@ def _ingest(
     queries: dict[str, Path],
     columns: dict[str, list[str]],
     files: dict[str, Path],
+    words: list[Path],
     staging: Path,
     params: Ingest,
 ) -> IngestSummary:
-    names = [name for name in TABLES if name in (queries or files)]
-    latest = params.latest or datetime.now(UTC).date()
+    own = [name for name in TABLES if name in (queries or files)]
+    names = [name for name in TABLES if name in own or (name == FEEDBACK and words)]
+    today = datetime.now(UTC).date()
+    # Words are given after the extract was made, and by the clock of who gives them.
+    latest = {name: params.latest or today for name in names} | {FEEDBACK: feedback_files.last_day()}
     where = f"sources/{source}/*.sql or the extract" if queries else "the extract"
+    if words:
+        where += " or the feedback files named"
     with tqdm(total=3 * len(names), desc=f"ingest {source}", unit="step", disable=None, leave=False) as bar:
-        tables = {}
+        tables: dict[str, contracts.CastTable] = {}
         for name in names:
-            tables[name] = _cast(con, name, queries.get(name), files, columns, params)
+            if name in own:
+                tables[name] = _cast(con, name, queries.get(name), files, columns, params)
+            if name == FEEDBACK:
+                tables[name] = _with_words(con, tables, words, params)
             bar.update()
         failures = []
         for name in names:
-            failures += [*tables[name].failures, *contracts.check(con, tables, name, params.earliest, latest)]
+            failures += [*tables[name].failures, *contracts.check(con, tables, name, params.earliest, latest[name])]
             bar.update()
         if not failures and not tables["orders"].rows and not tables["orders"].quarantined:
             failures = ["orders: there are no rows."]
@@ -212,29 +227,14 @@ def _suggest(name: str, candidates: Iterable[str]) -> str:
 
 def _register(con: Backend, name: str, path: Path) -> list[str]:
     """Make a raw file a view `name`; its columns."""
-    if path.stat().st_size == 0:
-        raise ContractError(f"{path} is empty. Export it again, with a header line at least.")
-    # The reader takes a path for a pattern.
-    pattern = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
-    options = _csv_options(path) if path.suffix.lower() == ".csv" else ""
-    reader = f"read_{path.suffix.lower()[1:]}({contracts.literal(pattern)}{options})"
+    csv_files.require_content(path)
+    options = f", all_varchar=true{csv_files.options(path)}" if path.suffix.lower() == ".csv" else ""
+    reader = f"read_{path.suffix.lower()[1:]}({csv_files.literal(path)}{options})"
     try:
         con.con.execute(f"CREATE VIEW main.{contracts.quote(name)} AS SELECT * FROM {reader}")
         return [str(row[0]) for row in con.con.execute(f"DESCRIBE main.{contracts.quote(name)}").fetchall()]
     except duckdb.Error as error:
-        raise _unreadable(path, error) from None
-
-
-def _csv_options(path: Path) -> str:
-    """Text columns only, and nothing guessed but the separator, which is the commonest in the header.
-
-    A bad value is then counted by the contract instead of changing the type of its column; left to itself, DuckDB's
-    sniffer would also skip the header and first rows where their number of fields differs from that of later ones.
-    """
-    with path.open("rb") as file:
-        header = file.readline().decode("utf-8", errors="replace")
-    separator = max(",;\t|", key=header.count)
-    return f", all_varchar=true, header=true, delim={contracts.literal(separator)}, quote='\"', escape='\"', skip=0, comment=''"
+        raise csv_files.unreadable(path, error) from None
 
 
 def _cast(
@@ -255,21 +255,60 @@ def _cast(
         return contracts.cast(con, TABLES[name], relation)
     except duckdb.OutOfMemoryException as error:
         raise ConfigurationError(
-            f"Table {name} needs more than ingest.memory ({params.memory}). Raise it in params.yaml. DuckDB: {_first(error)}"
+            f"Table {name} needs more than ingest.memory ({params.memory}). Raise it in params.yaml. DuckDB: {csv_files.first(error)}"
         ) from None
     except duckdb.Error as error:
         if query is None:
-            raise _unreadable(files[name], error) from None
+            raise csv_files.unreadable(files[name], error) from None
         if isinstance(error, _WRONG_SQL):
             raw = "\n".join(f"  {raw}: {', '.join(found)}" for raw, found in columns.items())
             raise ConfigurationError(
-                f"{query} does not run: {_first(error)}\nRaw files and their columns:\n{raw}\n"
+                f"{query} does not run: {csv_files.first(error)}\nRaw files and their columns:\n{raw}\n"
                 "Correct the SQL, or put the missing file into the data folder."
             ) from None
         raise ContractError(
-            f"{query} cannot read the raw data: {_first(error)}\nCorrect the extract, or use TRY_CAST in the SQL so that "
+            f"{query} cannot read the raw data: {csv_files.first(error)}\nCorrect the extract, or use TRY_CAST in the SQL so that "
             "such values become empty."
         ) from None
+
+
+def _feedback_files(queries: dict[str, Path], files: dict[str, Path], kept: Path) -> list[Path]:
+    """The files of feedback among `files` that no SQL of the source reads, and those in `kept`, the latest last."""
+    read = {name.casefold() for query in queries.values() for name in _tables_read(query)}
+    given = [path for name, path in files.items() if feedback_files.is_feedback(path) and name.casefold() not in read]
+    return feedback_files.ordered([*given, *feedback_files.in_folder(kept)])
+
+
+def _tables_read(query: Path) -> list[str]:
+    """The tables that a SELECT names; none where it is no SELECT, which is told elsewhere."""
+    parsed = "SELECT json_extract_string(json_serialize_sql(?), '$..table_name')"
+    with duckdb.connect() as con:
+        rows = con.execute(parsed, [query.read_text(encoding="utf-8")]).fetchall()
+    return list(rows[0][0] or [])
+
+
+def _with_words(
+    con: Backend, tables: dict[str, contracts.CastTable], words: list[Path], params: Ingest
+) -> contracts.CastTable:
+    """The table of feedback with the words of the files. They replace what the source's own table, if there is one, says
+    by the same person on the same account and day: nobody can correct a file's word but in a later file."""
+    own = tables.get(FEEDBACK)
+    failures: list[str] = [] if own is None else list(own.failures)
+    if words:
+        known = [name for name in ("accounts", "orders") if name in tables and tables[name].columns]
+        said = feedback_files.load(con.con, words, params.earliest, f"kept.{known[0]}" if known else None)
+        failures += said.failures
+        relation = said.relation
+        if own is not None and own.columns:
+            relation = feedback_files.joined(con.con, own.columns, said.relation)
+        if own is None or own.columns:
+            cast = contracts.cast(con, TABLES[FEEDBACK], relation)
+            failures += [line for line in cast.failures if line not in failures]
+            own = replace(cast, ignored=() if own is None else own.ignored)
+    assert own is not None
+    if own.columns:
+        failures += feedback_files.reason_failures(con.con, own.columns)
+    return replace(own, failures=tuple(failures))
 
 
 def _select(con: Backend, query: Path) -> str:
@@ -277,24 +316,10 @@ def _select(con: Backend, query: Path) -> str:
     try:
         statements = con.con.extract_statements(text)
     except duckdb.Error as error:
-        raise ConfigurationError(f"{query} is not SQL: {_first(error)}\nCorrect it.") from None
+        raise ConfigurationError(f"{query} is not SQL: {csv_files.first(error)}\nCorrect it.") from None
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise ConfigurationError(f"{query} must hold one SELECT. Take other statements out.")
     return text
-
-
-def _unreadable(path: Path, error: duckdb.Error) -> ContractError:
-    if path.suffix.lower() == ".csv":
-        advice = (
-            "as UTF-8, with a header line, as many fields in every row, and quotes around text that holds the separator"
-        )
-        return ContractError(f"{path} cannot be read as CSV: {_first(error)}\nExport it again {advice}.")
-    return ContractError(f"{path} cannot be read as Parquet: {_first(error)}\nExport it again.")
-
-
-def _first(error: duckdb.Error) -> str:
-    """What DuckDB says on one line, without the SQL around it and advice for those who call it themselves."""
-    return " ".join(re.split(r"\n\n|\n\s*Possible |\n\s*The search space", str(error))[0].split())
 
 
 @contextmanager
@@ -311,7 +336,7 @@ def _connection(staging: Path, params: Ingest) -> Iterator[Backend]:
         )
     except duckdb.Error as error:
         raise ConfigurationError(
-            f"ingest.memory {params.memory!r} is not usable: {_first(error)} Write for example 2GB in params.yaml."
+            f"ingest.memory {params.memory!r} is not usable: {csv_files.first(error)} Write for example 2GB in params.yaml."
         ) from None
     try:
         yield con

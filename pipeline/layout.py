@@ -41,6 +41,10 @@ class Layout:
         return self.data / "tables"
 
     @property
+    def feedback(self) -> Path:
+        return self.data / "feedback"
+
+    @property
     def matrix(self) -> Path:
         return self.data / "matrix"
 
@@ -123,3 +127,7 @@ class Layout:
     @property
     def labels_page(self) -> Path:
         return self.artifacts / "labels.html"
+
+    @property
+    def reason_audit(self) -> Path:
+        return self.artifacts / "reason_audit.csv"

@@ -346,6 +346,11 @@ class Leavers(Section):
     ago: SomeTime
 
 
+class Feedback(Section):
+    level: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -368,6 +373,7 @@ class Params(Section):
     economics: Economics
     similar: Similar
     leavers: Leavers
+    feedback: Feedback
 
 
 def load(root: Path, source: str) -> Params:
