@@ -94,6 +94,19 @@ def found(layout: Layout, horizon: str) -> str:
         f"On past cut-offs it ranked a lost account above a kept one {auc['value']:.1%} of the time "
         f"({auc['low']:.1%} to {auc['high']:.1%}; BG/NBD {rival:.1%}). {'Champion' if metrics['decision']['champion'] else 'Not champion'}: {metrics['decision']['why']}.",
         f"Scores: {layout.scores.relative_to(layout.root)}",
-        f"Report: {layout.report.relative_to(layout.root)}",
+        *_worth_doing(layout),
+        f"Report: open {(layout.report / 'index.html').relative_to(layout.root)}",
     ]
     return "\n".join(lines)
+
+
+def _worth_doing(layout: Layout) -> list[str]:
+    """What the worklist comes to."""
+    listed = pd.read_parquet(layout.decisions / "worklist.parquet", columns=["decision", "hours", "profit"])
+    do = listed[listed["decision"] == "do"]
+    if do.empty:
+        return ["No active account is worth its effort: for each, what it costs exceeds what it is expected to earn."]
+    return [
+        f"Worklist: {len(do):,} accounts, {do['hours'].sum():,.1f} hours, expected to earn {do['profit'].sum():,.0f} more than "
+        "they cost."
+    ]

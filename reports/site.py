@@ -103,8 +103,11 @@ class Site:
 def write(site: Site, folder: Path, languages: Sequence[str] = ("en",)) -> int:
     """Write the site into `folder`, whole or not at all; the first language at its root, others in folders of theirs.
 
-    Returns the number of pages.
+    Returns the number of pages. Raises ConfigurationError for a language without a catalogue.
     """
+    for language in languages:
+        with speaking(language):
+            pass  # refused before anything is written
     temporary = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

@@ -18,7 +18,7 @@ from models import evidence
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAMPION_AUC = "AUC against the champion"
-STAGES = ("featurize", "train", "evaluate", "score", "explain", "report")
+STAGES = ("featurize", "train", "evaluate", "score", "explain", "decide", "report")
 
 
 def holdfast(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -67,7 +67,7 @@ def test_scores_have_the_promised_columns(market):
     assert list(scores.columns) == [
         *("account_id", "as_of", "lapsed", "risk", "risk_low", "risk_high"),
         *(f"silent_{step}" for step in range(1, 7)),
-        *("rank", "expected_loss", "contact_profit"),
+        *("rank", "amount_12", "expected_loss", "contact_profit"),
         *("naming", "reason_1", "reason_2", "reason_3"),
         *(f"share_{code}" for code in codes),
         "share_unexplained",
@@ -186,7 +186,7 @@ def test_reasons_of_the_riskiest_alone_or_of_all(market):
     params = yaml.safe_load((project / "params.yaml").read_text())
     params["explain"]["rank"] = 20
     (project / "params.yaml").write_text(yaml.safe_dump(params))
-    for stage in ("score", "explain", "report"):
+    for stage in ("score", "explain", "decide", "report"):
         done = holdfast(project, stage)
         assert done.returncode == 0, done.stderr
     scores = pd.read_parquet(project / "artifacts/simulated/scores.parquet")
@@ -282,7 +282,7 @@ def test_what_is_expected_of_the_scoring_is_written_and_shown(market):
     risk = scores.loc[~scores["lapsed"], "risk"]
     assert active["share_lost"]["value"] == pytest.approx(risk.mean(), abs=0.02)
     past = json.loads((folder / "metrics.json").read_text())["label_free"]["active"]
-    page = (folder / "report.html").read_text()
+    page = (folder / "report/methods.html").read_text()
     assert f"expected AUC {active['auc']['value']:.3f}" in page
     assert f"was off by {past['error']['auc']:.3f} on average" in page
 
@@ -306,10 +306,11 @@ def test_what_a_contact_earns_is_the_formula_with_the_parameters(market):
     money = yaml.safe_load((ROOT / "params.yaml").read_text())["money"]
     active = scores[~scores["lapsed"]]
     assert scores.loc[scores["lapsed"], "contact_profit"].isna().all()
-    value = money["margin"] * active["expected_loss"] / active["risk"]
+    np.testing.assert_allclose(scores["expected_loss"], scores["risk"] * scores["amount_12"])
+    value = money["margin"] * active["amount_12"]
     expected = active["risk"] * money["kept"] * value - money["contact_share"] * value.mean()
     np.testing.assert_allclose(active["contact_profit"], expected, atol=1e-6)
-    page = (market / "artifacts/simulated/report.html").read_text()
+    page = (market / "artifacts/simulated/report/methods.html").read_text()
     assert f"Contacting <strong>{(active['contact_profit'] > 0).sum()}</strong> of the {len(active)} active" in page
 
 
@@ -413,5 +414,62 @@ def test_a_slice_of_iowa(real_data, tmp_path):
         assert done.returncode == 0, done.stderr
     metrics = json.loads((project / "artifacts/iowa/metrics.json").read_text())
     assert metrics["population"]["all"]["risk"]["mean"]["auc"]["value"] > 0.8
-    page = (project / "artifacts/iowa/report.html").read_text()
+    page = (project / "artifacts/iowa/report/index.html").read_text()
     assert "Cannot be seen on this data" in page
+
+
+def decisions(project: Path) -> tuple[dict[str, pd.DataFrame], dict]:
+    folder = project / "artifacts/simulated/decisions"
+    return {path.stem: pd.read_parquet(path) for path in folder.glob("*.parquet")}, json.loads(
+        (folder / "decisions.json").read_text()
+    )
+
+
+def test_every_active_account_gets_a_decision_and_every_lapsed_one_another(market):
+    scores = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
+    frames, told = decisions(market)
+    assert set(frames["worklist"]["account_id"]) == set(scores.loc[~scores["lapsed"], "account_id"])
+    assert set(frames["win_back"]["account_id"]) == set(scores.loc[scores["lapsed"], "account_id"])
+    assert set(frames["accounts"]["account_id"]) == set(scores["account_id"])
+    do = frames["worklist"][frames["worklist"]["decision"] == "do"]
+    assert len(do) > 3
+    assert (do["profit"] > 0).all()
+    hours = do.groupby("manager_id")["hours"].sum()
+    room = {row["manager_id"]: row["capacity"] for row in told["worklist"]["managers"]}
+    assert (hours <= hours.index.map(room) + 1e-9).all()
+    assert told["worklist"]["profit"] == pytest.approx(do["profit"].sum())
+    assert len(frames["accounts"]["class"].dropna().unique()) >= 3
+    assert frames["history"]["periods_ago"].between(1, 24).all()
+
+
+def test_the_site_has_a_page_for_whom_it_should_and_for_whom_is_asked(market):
+    scores = pd.read_parquet(market / "artifacts/simulated/scores.parquet")
+    frames, _ = decisions(market)
+    do = frames["worklist"].query("decision == 'do'")["account_id"]
+    site = market / "artifacts/simulated/report"
+    pages = {path.stem for path in (site / "accounts").iterdir()}
+    at_risk = scores.query("not lapsed and risk >= 0.1")["account_id"]
+    assert set(do) | set(at_risk) <= pages
+    safe = scores.loc[~scores["account_id"].isin(pages), "account_id"].iloc[0]
+    done = holdfast(market, "report", "--account", safe, "--lang", "en", "--lang", "zh_Hant")
+    assert done.returncode == 0, done.stderr
+    assert (site / f"accounts/{safe}.html").exists()
+    assert 'lang="zh-Hant"' in (site / "zh_Hant/index.html").read_text()
+    for arguments, said in (
+        (["--account", "A9999"], "--account 'A9999' was not scored"),
+        (["--lang", "fr"], "There is no language 'fr'"),
+    ):
+        done = holdfast(market, "report", *arguments)
+        assert done.returncode == 2
+        assert said in done.stderr
+    assert (site / f"accounts/{safe}.html").exists()  # what failed wrote nothing
+    assert holdfast(market, "report").returncode == 0
+
+
+def test_a_report_before_its_stages_is_refused_with_the_stage_that_is_missing(market, tmp_path):
+    project = tmp_path / "project"
+    shutil.copytree(market, project, symlinks=True)
+    shutil.rmtree(project / "artifacts/simulated/decisions")
+    done = holdfast(project, "report")
+    assert done.returncode == 2
+    assert "decisions.json is missing. Run `holdfast decide --source simulated` first." in done.stderr

@@ -217,7 +217,18 @@ def results(layout):
     mean = {name: {"mean": {"auc": {**auc, "value": value}}} for name, value in (("risk", 0.871), ("bg_nbd", 0.79))}
     decision = {"champion": True, "by": "holdfast evaluate", "why": "above every baseline"}
     layout.metrics.write_text(json.dumps({"population": {"all": mean}, "decision": decision}))
+    listed = pd.DataFrame(
+        {"decision": ["do", "not_worth", "do"], "hours": [2.0, 9.0, 1.5], "profit": [1000.0, -5.0, 250.0]}
+    )
+    layout.decisions.mkdir()
+    listed.to_parquet(layout.decisions / "worklist.parquet")
     return layout
+
+
+def test_where_nothing_is_worth_its_effort_that_is_told(results):
+    listed = pd.DataFrame({"decision": ["not_worth"], "hours": [2.0], "profit": [-1.0]})
+    listed.to_parquet(results.decisions / "worklist.parquet")
+    assert "No active account is worth its effort" in run.found(results, "3 months")
 
 
 def test_what_was_found_is_told_in_plain_words(results):
@@ -229,7 +240,8 @@ def test_what_was_found_is_told_in_plain_words(results):
         "On past cut-offs it ranked a lost account above a kept one 87.1% of the time (85.2% to 88.9%; BG/NBD 79.0%). "
         "Champion: above every baseline.",
         "Scores: artifacts/iowa/scores.parquet",
-        "Report: artifacts/iowa/report.html",
+        "Worklist: 2 accounts, 3.5 hours, expected to earn 1,250 more than they cost.",
+        "Report: open artifacts/iowa/report/index.html",
     ]
 
 
