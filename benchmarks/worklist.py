@@ -40,7 +40,7 @@ from models.shares import UNEXPLAINED
 from models.taxonomy import taxonomy
 from models.worklist import choose, hour_cost, planned
 from pipeline.frames import label_of, write_text
-from pipeline.params import Params, load
+from pipeline.params import Params, changed, load
 from pipeline.train import fit_at
 
 FloatArray = npt.NDArray[np.float64]
@@ -282,15 +282,20 @@ def table(found: Summary, seeds: Sequence[int]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worklist", description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, action="append", help="markets to measure; all six write the page")
+    parser.add_argument("--hours-share", type=float, help="in place of worklist.hours_share; writes no page")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     seeds, params = given.seed or SEEDS, load(ROOT, "simulated")
+    if given.hours_share is not None:  # those without a manager get as much less
+        less = given.hours_share / params.worklist.hours_share
+        short = {"hours_share": given.hours_share, "unassigned_hours": less * params.worklist.unassigned_hours}
+        params = params.model_copy(update={"worklist": changed(params.worklist, short)})
     tasks = (delayed(measure)(seed, ACCOUNTS, PERIODS, params) for seed in seeds)
     done = Parallel(n_jobs=given.jobs, return_as="generator")(tasks)
     found = pd.concat(list(tqdm(done, total=len(seeds), desc="markets", disable=None)), ignore_index=True)
     text = table(summarise(found, RESAMPLES), seeds)
     print(text)
-    if not given.seed:
+    if not given.seed and given.hours_share is None:
         write_text(placed(PAGE.read_text(encoding="utf-8"), text), PAGE)
 
 

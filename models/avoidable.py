@@ -28,7 +28,7 @@ def avoidable_risk(risk: ArrayLike, hazard: ArrayLike) -> FloatArray:
     """
     added: FloatArray = np.log1p(np.asarray(hazard, float))
     if not len(added):
-        return added
+        return np.zeros(0)
     mean = float(np.clip(np.mean(np.asarray(risk, float)), 1e-9, 1 - 1e-9))
     highest = logit(mean)  # no account has less than no cause
     base = brentq(lambda k: expit(k + added).mean() - mean, highest - added.max() - 1e-9, highest + 1e-9)

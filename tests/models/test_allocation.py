@@ -33,7 +33,7 @@ def brute_force(profit, minutes, draws, limits):
 
 
 @given(problems())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_it_is_the_best_of_all_choices(case):
     profit, _, _, _ = case
     found = allocate(*case, 0.0, 1000)
@@ -43,7 +43,7 @@ def test_it_is_the_best_of_all_choices(case):
 
 
 @given(problems(most=40, limits=6), st.sampled_from([0.0, 0.01, 0.5]))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_no_limit_is_passed_and_the_greedy_list_is_never_better(case, gap):
     profit, minutes, draws, limits = case
     found = allocate(*case, gap, 1000)

@@ -69,7 +69,7 @@ def used_hours(frame, *keys):
 
 
 @given(companies())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_nobody_gets_more_hours_than_there_are(company):
     frame = choose(company, TERMS, RULES, {"M2": 7.5}).frame
     by_manager = used_hours(frame, "manager_id")
@@ -80,7 +80,7 @@ def test_nobody_gets_more_hours_than_there_are(company):
 
 
 @given(companies(most=8))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_it_is_the_best_of_all_lists(company):
     rules = replace(RULES, class_share={})
     found = choose(company, TERMS, rules, {"M2": 7.5})
@@ -128,7 +128,7 @@ def test_the_order_of_the_rows_changes_nothing(company, random):
 
 
 @given(companies())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_every_account_is_decided_on_with_a_reason(company):
     found = choose(company, TERMS, RULES, {})
     frame, summary = found.frame, found.summary
