@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from features import contracts
-from features.errors import ConfigurationError
+from features.errors import ConfigurationError, ContractError
 from features.tables import TABLES
 from models import audits
 from models.agreement import HANDLED, JUDGING, OTHER, agreement, told_then
@@ -63,12 +63,10 @@ def give(
     path = layout.feedback / f"feedback-{day}-typed.csv"
     row = feedback_files.line([account, str(day), verdict, reason or "", person])
     with _alone(path):
-        before = ""
-        if path.exists():
-            with duckdb.connect() as con:  # a broken file is told before more is written to it
-                feedback_files.refuse(feedback_files.load(con, [path], params.ingest.earliest), path)
-            before = path.read_bytes().decode("utf-8")
-        _write(path, (before or feedback_files.HEADER) + row)
+        before = _content(path, params) if path.exists() else feedback_files.HEADER
+        # Strict reading knows one kind of line end a file, and people edit files.
+        end = "\r\n" if "\r\n" in before else "\n"
+        _write(path, before + ("" if before.endswith(end) else end) + row.replace("\r\n", end))
     said = f"{verdict} ({reason})" if reason else verdict
     return (
         f"{account}: {said}, by {person} on {day}; written to {path.relative_to(layout.root)}. "
@@ -93,7 +91,8 @@ def summary(layout: Layout, params: Params) -> str:
         "",
     ]
     names = taxonomy().names
-    counts = pd.crosstab(told_then(words, told)["reason_1"].fillna("").to_numpy(), words["verdict"].to_numpy())
+    then = told_then(words, told)
+    counts = pd.crosstab(then["reason_1"].fillna(""), then["verdict"])
     counts = counts.reindex(columns=[*JUDGING, HANDLED], fill_value=0)
     counts = counts.assign(all=counts.sum(axis=1)).sort_values("all", ascending=False, kind="stable")
     lines.append(f"{'reason told first then':40}" + "".join(f"{name:>17}" for name in counts.columns))
@@ -136,9 +135,9 @@ def said(layout: Layout, params: Params) -> pd.DataFrame:
     files = feedback_files.ordered(feedback_files.in_folder(layout.feedback))
     if files:
         with duckdb.connect() as con:
-            words = feedback_files.load(con, files, params.ingest.earliest)
-            feedback_files.refuse(words, layout.feedback)
-            frames.append(con.execute(f"SELECT * FROM {words.relation} WHERE account_id IS NOT NULL").df())
+            read = feedback_files.load(con, files, params.ingest.earliest)
+            feedback_files.refuse(read, layout.feedback)
+            frames.append(con.execute(f"SELECT * FROM {read.relation} WHERE account_id IS NOT NULL").df())
     frames = [frame.reindex(columns=list(feedback_files.COLUMNS)).astype(object) for frame in frames]
     words = pd.concat(frames, ignore_index=True)
     words["given_on"] = pd.to_datetime(words["given_on"]).dt.date
@@ -167,6 +166,20 @@ def _scores(layout: Layout) -> pd.DataFrame:
             "that a scoring told."
         )
     return pd.read_parquet(layout.scores)
+
+
+def _content(path: Path, params: Params) -> str:
+    """The text of a file that one more word may be written to: it can be read, and has the columns in their order."""
+    with duckdb.connect() as con:
+        feedback_files.refuse(feedback_files.load(con, [path], params.ingest.earliest), path)
+    text = path.read_bytes().decode("utf-8-sig")
+    header = text.splitlines()[0]
+    if header != feedback_files.HEADER.strip():
+        raise ContractError(
+            f"{path} begins with {header!r}, so no word can be added. Make it {feedback_files.HEADER.strip()!r}, or give the "
+            "file another name that begins with feedback."
+        )
+    return text
 
 
 def _require_reason(verdict: str, reason: str | None) -> None:

@@ -41,6 +41,7 @@ def run(layout: Layout, params: Params, data: Path | None) -> str:
             f"Where are the raw files of {layout.source!r}? Give the folder: "
             f"make run SOURCE={layout.source} DATA=path/to/folder"
         )
+    layout.feedback.mkdir(parents=True, exist_ok=True)  # DVC refuses a dependency that is not there
     with TemporaryDirectory(prefix="holdfast-") as folder:
         said = Path(folder) / "exit_code"  # DVC turns every stage's exit code into its own
         done = subprocess.run(

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import yaml
 
 from features.errors import ConfigurationError, ContractError, HoldfastError, LimitError
 from pipeline import cli, run
@@ -145,6 +146,9 @@ def test_dvc_runs_up_to_the_report_of_the_source_in_the_projects_folder(layout, 
     assert call.cwd == layout.root
     assert call.env["MLFLOW_TRACKING_URI"] == "sqlite:///elsewhere.db"
     assert layout.raw.resolve() == data
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert "data/${item.source}/feedback" in stages["ingest"]["deps"]
+    assert layout.feedback.is_dir()  # else DVC would refuse to run
 
 
 def test_raw_files_of_an_earlier_run_are_used_again(layout, data, monkeypatch):
