@@ -33,7 +33,13 @@ TEXTS = ("remedy", "owner", "what", "text", "strategy", "do", "manner", "title")
 SPOKEN: dict[str, Any] = {"say": None, "say_number": (1, 2), "message": None}
 WRITTEN: dict[str, Any] = {"gettext": None, "ngettext": (1, 2)}
 # As `reports.environment` has them.
-OPTIONS = {"trimmed": "true", "trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "true"}
+OPTIONS = {
+    "trimmed": "true",
+    "trim_blocks": "true",
+    "lstrip_blocks": "true",
+    "newstyle_gettext": "true",
+    "silent": "false",
+}
 BRACES, PERCENT = "python-brace-format", "python-format"  # how the placeholders of a message are filled
 MARKS = re.compile(r"\{\w*\}|%\(\w+\)s|</?\w[^>]*>|\"")  # what a translation must hold as the message does
 

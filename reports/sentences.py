@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import pandas as pd
@@ -65,6 +65,7 @@ def sentence(feature: Feature, values: Mapping[str, float], as_of: date) -> str:
     return say_number(one, feature.sentence, _counted(own, feature.unit), **words)
 
 
+@cache
 def singular(sentence: str) -> str:
     """A feature's sentence for a value of one: "{value} rebates are" as "{value} rebate is", "{value} times" as "once".
 
