@@ -87,7 +87,8 @@ def load(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], earliest: date, 
     read = " UNION ALL BY NAME ".join(_select(con, place, path) for place, path in enumerate(paths))
     try:
         con.execute(
-            f"CREATE OR REPLACE TABLE said.lines AS SELECT {_LISTED}, file, place, row, {_DAY} AS day FROM ({read})"
+            f"CREATE OR REPLACE TABLE said.lines AS SELECT {_LISTED}, file, place, row, {_DAY} AS day FROM ({read}) "
+            f"WHERE coalesce({_LISTED}) IS NOT NULL"  # spreadsheets end files with rows of separators alone
         )
     except _UNREADABLE as error:
         raise _which_unreadable(con, paths, error) from None

@@ -130,8 +130,8 @@ def test_apostrophes_before_formulas_are_taken_off_and_others_stay(run: Run, raw
 
 
 def test_what_a_spreadsheet_makes_of_a_file_is_read(run: Run, raw: Path, out: Path) -> None:
-    """A byte order mark, semicolons, columns moved, no quotes, a blank line at the end."""
-    text = "\ufeffby;account_id;verdict;given_on\r\nann;A1;agree;2024-03-15\r\n\r\n"
+    """A byte order mark, semicolons, columns moved, no quotes, an empty row and a blank line at the end."""
+    text = "\ufeffby;account_id;verdict;given_on\r\nann;A1;agree;2024-03-15\r\n;;;\r\n\r\n"
     (raw / "Feedback 2024.CSV").write_text(text, encoding="utf-8", newline="")
     run()
     assert words(out) == [AGREE]
