@@ -21,12 +21,14 @@ from features.declaration import Expression
 from features.fold import connect, open_tables
 from features.periods import Duration
 from models import approaches, hindsight, hours, kinds, leavers, prospects, segments, win_back, worklist
+from models.avoidable import avoidable_risk
 from models.campaign import Economics
+from models.causes import CauseModel
 from models.economics import Given, Winning, compare
 from models.playbook import playbook
 from models.risk import RiskModel
 from models.shares import UNEXPLAINED
-from models.taxonomy import taxonomy
+from models.taxonomy import observable, taxonomy
 from pipeline import history
 from pipeline.frames import features_at, known_until, plan_from, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
@@ -35,6 +37,7 @@ from pipeline.params import Params
 log = logging.getLogger("holdfast")
 WHO = ("name", "region")  # columns of the table accounts that the report shows, where they are there
 MANAGER = {"name": "str", "level": "str", "hired_on": "object", "monthly_hours": "float64"}
+AVOIDABLE, SILENT = "avoidable", "silent"  # the risk by which the worklist is chosen
 STRATEGIC = ("EI", "EII")  # whose contribution is high, and so their cases are not closed (004)
 
 
@@ -158,8 +161,10 @@ def _decide(seen: Seen, left: leavers.Leavers, frames: dict[str, pd.DataFrame], 
         "unattended": left.unattended,
         "experience": leavers.experience(seen.matrix, evaluate.bootstrap, evaluate.level, evaluate.seed),
     }
-    listed = _worklist(seen, frames["accounts"], managers)
-    frames["worklist"], told["worklist"] = _readable(listed.frame, frames["accounts"]), listed.summary
+    at_stake, by = _at_stake(seen, frames["accounts"])
+    listed = _worklist(seen, at_stake, managers)
+    frames["worklist"] = _readable(listed.frame, at_stake)
+    told["worklist"] = listed.summary | {"by": by}
     label = plan_from(dict(seen.model.meta), seen.params.featurize.block).label
     tried = approaches.approaches(seen.tables, seen.matrix, label, seen.as_of)
     frames["win_back"], told["win_back"] = _win_back(seen, frames["accounts"], tried)
@@ -185,14 +190,25 @@ def _decide(seen: Seen, left: leavers.Leavers, frames: dict[str, pd.DataFrame], 
     told["hindsight"] = _hindsight(seen)
 
 
-def _worklist(seen: Seen, accounts: pd.DataFrame, managers: pd.DataFrame) -> worklist.Worklist:
+def _at_stake(seen: Seen, accounts: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The active accounts with `at_stake`, the risk that an action could lower, and what that is: AVOIDABLE where the data
+    can show at least half of the reasons that the company can remove, else SILENT, the risk itself."""
     active = accounts[~accounts["lapsed"].to_numpy(bool)]
+    curable = set(taxonomy().remedies)
+    if 2 * len(curable & set(observable(seen.model.features))) < len(curable):
+        return active.assign(at_stake=active["risk"]), SILENT
+    why = CauseModel.load(seen.layout.causes)
+    rows = seen.features.set_index("account_id").loc[active["account_id"]].reset_index()
+    return active.assign(at_stake=avoidable_risk(active["risk"], why.hazards(rows).sum(axis=1))), AVOIDABLE
+
+
+def _worklist(seen: Seen, active: pd.DataFrame, managers: pd.DataFrame) -> worklist.Worklist:
     value = seen.economics.value(active["amount_12"])
     candidates = pd.DataFrame(
         {
             **{name: active[name] for name in ("account_id", "manager_id", "region", "class")},
             "reason": active["reason_1"].where(active["naming"].isin(["named", "candidates"])),
-            "risk": active["risk"],
+            "risk": active["at_stake"],
             "value": value,
         }
     )
@@ -201,16 +217,16 @@ def _worklist(seen: Seen, accounts: pd.DataFrame, managers: pd.DataFrame) -> wor
     return worklist.choose(planned, seen.economics.terms(value), rules, hours.manager_hours(managers, rules))
 
 
-def _readable(listed: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
+def _readable(listed: pd.DataFrame, active: pd.DataFrame) -> pd.DataFrame:
     """The worklist with names, risk and the playbook's words, so that a file of it can be worked with alone."""
-    about = accounts[["account_id", "name", "manager", "risk", "expected_loss"]]
+    about = active[["account_id", "name", "manager", "risk", "at_stake", "expected_loss"]]
     found = listed.merge(about, how="left", on="account_id", validate="one_to_one")
     pairs = zip(found["reason"].fillna(UNEXPLAINED), found["class"], strict=True)
     steps = [playbook().step(reason, None if pd.isna(code) else code) for reason, code in pairs]
     return found.assign(what=pd.Series([step.do for step in steps], found.index, dtype="str"))[
         [
             *("place", "account_id", "name", "manager_id", "manager", "region", "class", "reason", "action", "what"),
-            *("owner", "until", "hours", "risk", "expected_loss", "profit", "decision", "why"),
+            *("owner", "until", "hours", "risk", "at_stake", "expected_loss", "profit", "decision", "why"),
         ]
     ]
 

@@ -105,8 +105,8 @@ def write(site: Site, folder: Path, languages: Sequence[str] = ("en",)) -> int:
 
     Returns the number of pages. Raises ConfigurationError for a language without a catalogue.
     """
-    for language in languages:
-        with speaking(language):
+    for spoken in languages:
+        with speaking(spoken):
             pass  # refused before anything is written
     temporary = folder.with_name(f".{folder.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -114,8 +114,8 @@ def write(site: Site, folder: Path, languages: Sequence[str] = ("en",)) -> int:
     for asset in sorted(STATIC.iterdir()):
         shutil.copyfile(asset, temporary / asset.name)
     exports.write(site, temporary / "data")
-    folders = {language: "" if place == 0 else f"{language}/" for place, language in enumerate(languages)}
-    pages = sum(_write_language(site, temporary, language, folders) for language in languages)
+    folders = {spoken: "" if place == 0 else f"{spoken}/" for place, spoken in enumerate(languages)}
+    pages = sum(_write_language(site, temporary, spoken, folders) for spoken in languages)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
     return pages

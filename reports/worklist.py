@@ -38,6 +38,7 @@ def context(site: Site, links: Links) -> dict[str, Any]:
         | {
             "capacity": _capacity(site),
             "capacity_caption": _capacity_caption(site),
+            "basis": _basis(site),
             "classes": _classes(site),
             "left": _left(site, links),
         }
@@ -146,6 +147,18 @@ def _list_name(row: Mapping[str, Any], name: str | None) -> str:
     if row["manager_id"] is None:
         return say("{region}, no manager", region=row["region"]) if row["region"] else say("no manager")
     return say("{name} ({id})", name=name, id=row["manager_id"]) if name else str(row["manager_id"])
+
+
+def _basis(site: Site) -> str:
+    """By which risk the list was chosen."""
+    if site.decided["worklist"]["by"] == "avoidable":
+        return say(
+            "An action is reckoned by the part of the risk that causes at work now are answerable for: who has decided already, or "
+            "orders rarely, is not kept by a visit."
+        )
+    return say(
+        "These data show too few of the causes that could be removed, so an action is reckoned by the whole risk."
+    )
 
 
 def _capacity_caption(site: Site) -> str:
