@@ -237,12 +237,18 @@ def _win_back(seen: Seen, accounts: pd.DataFrame, tried: approaches.Approaches) 
     found = win_back.posterior(terms, tried, seen.params.evaluate.level)
     lapsed = accounts[accounts["lapsed"].to_numpy(bool)]
     strategic = (lapsed["class"].isin(STRATEGIC) | (lapsed["kind"] == "vip")).astype("boolean")
+    used_to = approaches.bought_before(seen.tables, lapsed["account_id"], seen.as_of)
     rows = lapsed.assign(
-        yearly=lapsed["amount_12"], strategic=strategic.mask(lapsed["class"].isna() & (lapsed["kind"] != "vip"))
+        yearly=lapsed["account_id"].map(used_to).clip(lower=0.0),
+        strategic=strategic.mask(lapsed["class"].isna() & (lapsed["kind"] != "vip")),
     )
     active = accounts[~accounts["lapsed"].to_numpy(bool)]
     costs = seen.economics.terms(seen.economics.value(active["amount_12"]))
-    past = tried.rows.merge(seen.matrix, on=["account_id", "as_of"]) if len(tried.rows) else tried.rows
+    past = (
+        tried.rows[["account_id", "as_of"]].merge(seen.matrix, on=["account_id", "as_of"])
+        if len(tried.rows)
+        else tried.rows
+    )
     risks = np.asarray(seen.model.predict(past), dtype=np.float64) if len(past) else None
     return win_back.win_back(rows, found["value"], seen.economics, costs, terms, taxonomy().objective, risks), found
 

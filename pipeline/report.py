@@ -12,16 +12,17 @@ from time import perf_counter
 import pandas as pd
 
 from features.errors import ConfigurationError
+from models.agreement import agreement
 from models.campaign import Economics, plan
 from models.risk import RiskModel
 from models.taxonomy import hypotheses, taxonomy
 from models.tracking import code_version, data_hash
+from pipeline.feedback import said, told_before
 from pipeline.layout import Layout
 from pipeline.params import Params
 from reports.site import Site, write
 
 log = logging.getLogger("holdfast")
-FEEDBACK = ("account_id", "given_on", "verdict", "reason", "by")
 
 
 def run(
@@ -61,6 +62,7 @@ def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site
     active = scores[~scores["lapsed"].to_numpy(bool)]
     value = economics.value(active["amount_12"])
     terms = economics.terms(value)
+    words = said(layout, params)
     decided = {path.stem: pd.read_parquet(path) for path in sorted(layout.decisions.glob("*.parquet"))}
     champion = metrics["decision"]
     return Site(
@@ -75,7 +77,8 @@ def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site
         similar=pd.read_parquet(layout.similar),
         **decided,
         decided=json.loads((layout.decisions / "decisions.json").read_text(encoding="utf-8")),
-        feedback=_feedback(layout.tables / "feedback.parquet", scores["as_of"].iloc[0]),
+        feedback=words,
+        agreement=agreement(words, told_before(layout), params.feedback.level),
         metrics=metrics,
         predictions=pd.read_parquet(layout.predictions),
         economics=economics,
@@ -116,11 +119,3 @@ def _known(scored: pd.Series[str], asked: Sequence[str]) -> None:
             raise ConfigurationError(
                 f"--account {account!r} was not scored: it has no order in the time that makes one eligible.{hint}"
             )
-
-
-def _feedback(path: Path, as_of: object) -> pd.DataFrame:
-    """What was said before the as_of, by the contract; no rows where there is no such table."""
-    if not path.exists():
-        return pd.DataFrame({name: pd.Series(dtype="str") for name in FEEDBACK})
-    table = pd.read_parquet(path).reindex(columns=list(FEEDBACK))
-    return table[table["given_on"] <= as_of].reset_index(drop=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from models.shares import UNEXPLAINED
 from reports.language import message, say, say_number
-from reports.words import count, day, text
+from reports.words import count, day, percent, span, text
 
 if TYPE_CHECKING:
     from reports.site import Site
@@ -19,31 +18,33 @@ VERDICTS = {
 
 
 def context(site: Site) -> dict[str, Any] | None:
-    """The counts by the reason told first; None where nobody said anything."""
+    """How many words there are, and how many agree by the reason told first; None where nobody said anything."""
     if site.feedback.empty:
         return None
-    told = site.feedback.merge(site.scores[["account_id", "reason_1"]], how="left", on="account_id")
-    first = told["reason_1"].fillna(UNEXPLAINED)
-    agree = int((told["verdict"] == "agree").sum())
-    judged = int(told["verdict"].isin(["agree", "other_reason"]).sum())
+    found = site.agreement
     return {
         "sentence": say_number(
-            "{n} word on {accounts} accounts; of {judged} that judge the reasons, {agree} find them right. It is no proof: "
-            "who looks after an account judges his or her own work too.",
-            "{n} words on {accounts} accounts; of {judged} that judge the reasons, {agree} find them right. It is no proof: "
-            "who looks after an account judges his or her own work too.",
-            len(told),
-            n=count(len(told)),
-            accounts=count(told["account_id"].nunique()),
-            judged=count(judged),
-            agree=count(agree),
+            "{n} word on {accounts} accounts: {agree} that the reasons are right, {other} for another reason, {handled} that it "
+            "is handled already. It is no proof: who judges has read the reasons first, and may judge his or her own work.",
+            "{n} words on {accounts} accounts: {agree} that the reasons are right, {other} for another reason, {handled} that it "
+            "is handled already. It is no proof: who judges has read the reasons first, and may judge his or her own work.",
+            len(site.feedback),
+            n=count(len(site.feedback)),
+            accounts=count(site.feedback["account_id"].nunique()),
+            agree=count(found["verdicts"]["agree"]),
+            other=count(found["verdicts"]["other_reason"]),
+            handled=count(found["verdicts"]["already_handled"]),
         ),
         "rows": [
             {
-                "name": site.reason(code),
-                "cells": [int(((first == code) & (told["verdict"] == verdict)).sum()) for verdict in VERDICTS],
+                "name": say("all together") if row.get("reason") is None else site.reason(row["reason"]),
+                "words": row["words"],
+                "agree": row["agree"],
+                "share": row["share"],
+                "interval": span(percent(row["low"]), percent(row["high"])),
             }
-            for code in sorted(set(first))
+            for row in (*found["reasons"], found["overall"])
+            if row["words"]
         ],
     }
 

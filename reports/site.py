@@ -48,7 +48,8 @@ class Site:
     same accounts a period before by today's model: account_id, as_of, kept, lapsed, risk, amount_12. `similar`: as
     `models.similar` gives it. The rest comes from stage decide: `accounts`, a row an account scored; `history`,
     purchases by account and period; `worklist`, `leavers`, `managers`, `win_back`, `prospects`, each without rows
-    where its tables are not there; `decided`: what of it is no table. `feedback`: the contract table, may be empty.
+    where its tables are not there; `decided`: what of it is no table. `feedback`: the words on reasons, by the contract, may be
+    empty; `agreement`: what `models.agreement` makes of them.
     `metrics`, `predictions`, `live`, `plan`: as stage evaluate, stage score and `campaign.plan` give them.
     `hypotheses`: codes of the reasons that this data show only from afar. `top`: accounts in the tables of the
     portfolio. `at_risk`: risk from which an active account has a page of its own. `asked`: accounts that have one
@@ -73,6 +74,7 @@ class Site:
     prospects: pd.DataFrame
     decided: Mapping[str, Any]
     feedback: pd.DataFrame
+    agreement: Mapping[str, Any]
     metrics: Mapping[str, Any]
     predictions: pd.DataFrame
     economics: Economics
