@@ -49,7 +49,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "restoring", ("004",), "share", None, None,
         "Restoring ties can cost more than the account brings.",
-        "Of {n} lapsed accounts an approach of {value} would cost more than it is expected to bring ({low} to {high}).",
+        "Of {n} lapsed accounts, approaching {value} of them would cost more than it is expected to bring ({low} to {high}).",
     ),
     Claim(
         "fewer_losses_5", ("004",), "share", None, 0.75,

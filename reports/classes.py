@@ -11,7 +11,7 @@ from models.kinds import ACCOUNT_KINDS
 from models.segments import CLASSES, GONE, NEW, SIZES, UNCLASSED
 from models.strategies import strategies
 from reports.language import message, say
-from reports.words import day, money, percent
+from reports.words import day, money, paragraph, percent
 
 if TYPE_CHECKING:
     from reports.site import Site
@@ -79,7 +79,7 @@ def context(site: Site) -> dict[str, Any] | None:
             {
                 "name": name(kind),
                 "strategy": strategy(kind) if kind else "",
-                "what": " ".join(say(line) for line in strategies()[kind].what_to_do)
+                "what": paragraph([say(line) for line in strategies()[kind].what_to_do])
                 if kind
                 else say("Too new, or with too few orders, to be classed."),
                 **_sums(accounts[_of(of, kind)]),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.language import say
 from reports.links import Links
-from reports.words import count, exact_percent, number
+from reports.words import count, exact_percent, listed, number
 
 if TYPE_CHECKING:
     from reports.site import Site
@@ -21,7 +21,7 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
     own, documented = record["own"], record["documented"]
     found = {
         "claim": say(record["claim"]),
-        "documents": ", ".join(record["documents"]),
+        "documents": listed(record["documents"]),
         "measured": None,
         "why_not": "",
     }

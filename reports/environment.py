@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.language import translations
-from reports.words import clauses, count, duration, listed, number, percent, span
+from reports.words import clauses, count, duration, listed, number, paragraph, percent, span
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXTENSION = "jinja2.ext.i18n"
@@ -18,7 +18,7 @@ EXTENSION = "jinja2.ext.i18n"
 def environment() -> Environment:
     """Templates of HTML; `{% trans %}` and `gettext` have the messages of the language spoken.
 
-    Filters: exact (for machines), unbroken, percent, count, number, duration, span (of two numbers in words), listed and clauses (of lists).
+    Filters: exact (for machines), unbroken, percent, count, number, duration, span (of two numbers in words), listed, clauses and paragraph (of lists).
     """
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -40,6 +40,7 @@ def environment() -> Environment:
         "span": span,
         "listed": listed,
         "clauses": clauses,
+        "paragraph": paragraph,
     }
     return made
 

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from features.periods import Duration
 from reports.language import say
-from reports.words import day, money, month
+from reports.words import clauses, day, money, month
 
 if TYPE_CHECKING:
     from reports.site import Site
@@ -64,16 +64,17 @@ def _plot(rows: Sequence[Mapping[str, Any]], currency: str, cutoff: str) -> Mark
                 f'fill="var(--muted)">{escape(row["day"])}</text>'
             )
     edge = WIDTH - RIGHT
+    largest, title = say("largest: {amount}", amount=money(top, currency)), say("Purchases by period")
     marks = (
         f'<line x1="{LEFT}" x2="{edge}" y1="{zero:.1f}" y2="{zero:.1f}" stroke="var(--line)"/>'
         f'<line x1="{edge}" x2="{edge}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="var(--second)" stroke-dasharray="4 3"/>'
         f'<text x="{LEFT}" y="13" font-size="12" fill="var(--muted)">'
-        f"{escape(say('largest: {amount}', amount=money(top, currency)))}</text>"
+        f"{escape(largest)}</text>"
         f'<text x="{edge}" y="13" text-anchor="end" font-size="12" fill="var(--second)">{escape(cutoff)}</text>'
     )
-    spoken = "; ".join(f"{row['day']}: {money(row['amount'], currency)}" for row in rows if row["amount"])
+    spoken = clauses([f"{row['day']}: {money(row['amount'], currency)}" for row in rows if row["amount"]])
     return Markup(
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="history-title history-desc">'
-        f'<title id="history-title">{escape(say("Purchases by period"))}</title>'
+        f'<title id="history-title">{escape(title)}</title>'
         f'<desc id="history-desc">{escape(spoken)}</desc>{"".join(bars)}{marks}</svg>'
     )

@@ -93,7 +93,7 @@ def _list(site: Site, links: Links, manager: dict[Any, Any], anchor: str) -> dic
     name = text(manager["name"])
     return {
         "anchor": anchor,
-        "name": f"{name} ({manager['manager_id']})" if name else str(manager["manager_id"]),
+        "name": say("{name} ({id})", name=name, id=manager["manager_id"]) if name else str(manager["manager_id"]),
         "caption": say("{shown} of {all} accounts.", shown=count(len(shown)), all=count(len(mine))),
         "rows": [
             {

@@ -1,7 +1,7 @@
 """What the catalogues have to hold: `python -m reports.messages` brings them up to date, `--check` says what they lack.
 
 Messages come from `say`, `say_number` and `message` in the code of the report, from its templates, from the sentences of
-the features, and from the texts of `reasons.yaml`.
+the features, from the texts of `reasons.yaml`, and from the claims of the documents.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from babel.messages.pofile import read_po, write_po
 
 from features.catalog import FEATURES
 from features.errors import ContractError
+from models.claims import CANNOT, CLAIMS
 from models.taxonomy import TAXONOMY_FILE
 from reports import language
 from reports.environment import TEMPLATES
@@ -29,7 +30,7 @@ from reports.sentences import singular
 
 CODE = Path(__file__).parent
 ENGLISH = {"labels.py", "card.py", "labels.html.j2", "model_card.md.j2"}  # technical pages, which stay English
-TEXTS = ("remedy", "owner", "what", "text", "strategy", "do", "manner", "title")  # keys of `reasons.yaml` with texts
+TEXTS = ("remedy", "owner", "what", "what_to_do", "text", "do", "manner", "title")  # keys of `reasons.yaml` with texts
 SPOKEN: dict[str, Any] = {"say": None, "say_number": (1, 2), "message": None}
 WRITTEN: dict[str, Any] = {"gettext": None, "ngettext": (1, 2)}
 # As `reports.environment` has them.
@@ -162,6 +163,9 @@ def _needed() -> Iterator[tuple[Id, str]]:
         yield (feature.sentence if one == feature.sentence else (one, feature.sentence)), BRACES
     for text in texts(yaml.safe_load(TAXONOMY_FILE.read_text(encoding="utf-8"))):
         yield text, BRACES
+    for claim in CLAIMS:
+        yield from ((text, BRACES) for text in (claim.text, claim.measured) if text)
+    yield from ((text, BRACES) for text in CANNOT.values())
 
 
 def _extracted(method: str, path: Path, keywords: dict[str, Any], options: dict[str, str]) -> Iterator[Id]:

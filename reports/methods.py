@@ -60,7 +60,10 @@ def _terms(site: Site) -> list[tuple[str, str]]:
                 "the periods before; below it the evidence with the most weight"
             ),
         ),
-        (say("Either … or"), say("no reason has enough share to be named alone; each of the two may be the one")),
+        (
+            say("{one} or {other}", one="…", other="…"),
+            say("no reason has enough share to be named alone; each of the two may be the one"),
+        ),
         (say("Why now"), say("what moved the risk since the day named, in points of probability that add up")),
         (say("What if"), say("the risk the model would see had the cause been removed today: model-based, not causal")),
         (say("What speaks against it"), say("the values that lower the account’s risk most")),

@@ -14,7 +14,7 @@ from reports import charts, classes, exports, feedback, hindsight, rows, worklis
 from reports.accounts import GROUPS
 from reports.language import language, message, say, say_number
 from reports.links import Links
-from reports.words import DASH, count, day, listed, money, percent
+from reports.words import DASH, clauses, count, day, listed, money, percent
 
 if TYPE_CHECKING:
     from reports.site import Site
@@ -171,7 +171,9 @@ def _findings(site: Site, active: pd.DataFrame, told: pd.DataFrame, reasons: Seq
         findings.append(say("No documented reason is associated with this money on the data at hand."))
     unexplained = next((row for row in reasons if row["code"] == UNEXPLAINED), None)
     if unexplained and unexplained["share"] is not None:
-        findings.append(say("For {share} of it no documented reason stands out.", share=percent(unexplained["share"])))
+        findings.append(
+            say("For {share} of that money no documented reason stands out.", share=percent(unexplained["share"]))
+        )
     largest = active["expected_loss"].sort_values(ascending=False)
     if (whole := float(largest.sum())) > 0:
         half = int((largest.cumsum() < whole / 2).sum()) + 1
@@ -223,7 +225,7 @@ def _reasons_chart(site: Site, reasons: Sequence[Mapping[str, Any]]) -> str:
         )
         for row in reasons
     ]
-    spoken = "; ".join(f"{bar.label}: {bar.shown}" for bar in bars)
+    spoken = clauses([f"{bar.label}: {bar.shown}" for bar in bars])
     return charts.bars("reasons", bars, say("Money at risk by associated reason, active accounts"), f"{spoken}.")
 
 
@@ -262,7 +264,7 @@ def _change(site: Site) -> dict[str, Any] | None:
             [(row["name"], row["money"]) for row in (ends[0], *steps, ends[1])],
             lambda value: money(value, site.currency),
             say("From the money at risk on {then} to that on {now}", then=since, now=day(site.as_of)),
-            "; ".join(f"{row['name']}: {money(row['money'], site.currency)}" for row in (ends[0], *steps, ends[1])),
+            clauses([f"{row['name']}: {money(row['money'], site.currency)}" for row in (ends[0], *steps, ends[1])]),
         ),
     }
 

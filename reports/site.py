@@ -37,6 +37,12 @@ PAGES = {  # file: its title, and the page's context
     "economics.html": (message("Economics"), economics.context),
     "methods.html": (message("Methods"), methods.context),
 }
+LINEAGE = {  # what the footer names
+    "data": message("data, and their cut-off"),
+    "model": message("model"),
+    "code": message("code"),
+    "champion": message("champion"),
+}
 TEMPLATES = {"index.html": "portfolio.html.j2"}  # of the others the file's own name
 
 
@@ -190,5 +196,5 @@ def _about(site: Site, spoken: str, folders: Mapping[str, str], file: str, root:
         "source": site.source,
         "day": day(site.as_of),
         "horizon": site.within(),
-        "lineage": site.lineage,
+        "lineage": [(say(LINEAGE.get(name, name)), value) for name, value in site.lineage],
     }

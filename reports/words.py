@@ -121,6 +121,11 @@ def clauses(items: Sequence[str]) -> str:
     return reduce(lambda items, more: say("{items}; {more}", items=items, more=more), items) if items else ""
 
 
+def paragraph(sentences: Sequence[str]) -> str:
+    """Whole sentences one after another; a script that has no spaces has none between them."""
+    return ("" if locale().language == "zh" else " ").join(sentence for sentence in sentences if sentence)
+
+
 def text(value: Any) -> str | None:
     """None for whatever a table uses for nothing."""
     return None if value is None or pd.isna(value) else str(value)

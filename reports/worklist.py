@@ -12,7 +12,7 @@ from models.segments import CLASSES
 from reports import classes, exports, rows
 from reports.language import message, say, say_number
 from reports.links import Links
-from reports.words import count, day, exact_percent, money, quantity, text
+from reports.words import count, day, exact_percent, listed, money, paragraph, quantity, text
 
 if TYPE_CHECKING:
     from reports.site import Site
@@ -48,16 +48,16 @@ def context(site: Site, links: Links) -> dict[str, Any]:
 def summary(site: Site, links: Links, most: int) -> dict[str, Any]:
     """The first rows of the list, and what the whole of it comes to."""
     do = site.worklist[site.worklist["decision"] == "do"]
-    listed = _rows(site, links, do.sort_values(["profit", "account_id"], ascending=[False, True]).head(most))
+    chosen = _rows(site, links, do.sort_values(["profit", "account_id"], ascending=[False, True]).head(most))
     return {
-        "rows": listed,
+        "rows": chosen,
         "sentence": _sentence(site, do),
         "caption": say(
             "{shown} of {all}, by expected net profit; place: the order of visits within a manager’s list, by profit an hour.",
-            shown=count(len(listed)),
+            shown=count(len(chosen)),
             all=count(len(do)),
         ),
-        "filters": rows.filters(listed, (2, message("Class"), "class"), (3, message("Looked after by"), "who")),
+        "filters": rows.filters(chosen, (2, message("Class"), "class"), (3, message("Looked after by"), "who")),
     }
 
 
@@ -67,13 +67,13 @@ def step_of(row: Mapping[Any, Any]) -> dict[str, str]:
     manner = say(step.manner) if step.manner else ""
     return {
         "brief": say(step.do),
-        "what": say("{do} {manner}", do=say(step.do), manner=manner) if manner else say(step.do),
+        "what": paragraph([say(step.do), manner]),
         "terms": say(
             "{owner}, until {until}; {hours} (documents {documents})",
             owner=say(step.owner),
             until=day(row["until"]),
             hours=quantity(row["hours"], "hours"),
-            documents=", ".join(step.documents),
+            documents=listed(step.documents),
         ),
     }
 

@@ -48,7 +48,7 @@ def test_texts_are_found_below_their_keys_however_deep():
     content = {
         "reasons": [{"code": "a", "names": {"en": "A"}, "remedy": "Do this."}],
         "playbook": {"by_reason": {"a": {"do": "One.", "owner": "sales", "EI": {"do": "Two.", "hours": 3}}}},
-        "classes": {"EI": {"strategy": {"short": "Three."}, "what": ["Four.", "Five."]}},
+        "classes": {"EI": {"strategy": "lift", "what": {"short": "Three."}, "what_to_do": ["Four.", "Five."]}},
     }
     assert list(messages.texts(content)) == ["Do this.", "One.", "sales", "Two.", "Three.", "Four.", "Five."]
 
