@@ -10,9 +10,9 @@ from functools import cache, lru_cache, reduce
 from typing import Any
 
 import pandas as pd
+from babel import Locale
 from babel.core import get_global
 from babel.dates import format_date
-from babel import Locale
 from babel.numbers import (
     NumberPattern,
     format_currency,

@@ -115,13 +115,17 @@ class Watched:
         self.wrong: list[str] = []
         context.route(lambda url: not url.startswith(("file:", "data:", "blob:")), lambda route: route.abort())
         self.page: Page = context.new_page()
-        self.page.on("console", lambda said: self.wrong.append(said.text) if said.type in ("error", "warning") else None)
+        self.page.on(
+            "console", lambda said: self.wrong.append(said.text) if said.type in ("error", "warning") else None
+        )
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("requestfailed", lambda request: self.wrong.append(f"failed: {request.url}"))
         self.page.on("dialog", lambda dialog: (self.wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         self.page.on(
             "request",
-            lambda request: None if request.url.startswith(("file:", "data:", "blob:")) else self.wrong.append(request.url),
+            lambda request: (
+                None if request.url.startswith(("file:", "data:", "blob:")) else self.wrong.append(request.url)
+            ),
         )
 
     def open(self, file: str) -> Page:

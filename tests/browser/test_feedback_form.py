@@ -50,6 +50,8 @@ def test_nothing_is_written_before_a_choice_and_a_name(opened, account_page):
 
 
 def test_a_browser_that_keeps_nothing_writes_all_the_same(opened, account_page):
-    opened.page.add_init_script("Object.defineProperty(window, 'localStorage', { get() { throw new Error('forbidden'); } })")
+    opened.page.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error('forbidden'); } })"
+    )
     page = opened.open(account_page)
     assert say(page, "Already handled", "Ann").count("\r\n") == 2

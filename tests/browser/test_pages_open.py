@@ -100,4 +100,9 @@ def test_a_page_is_printed_without_what_only_a_screen_can_use(opened, account_pa
     assert printed.startswith(b"%PDF")
     # A sheet of 210 mm less its margins: what is wider is cut off on paper.
     page.set_viewport_size({"width": 688, "height": 1000})
-    assert page.evaluate("Math.max(...Array.from(document.querySelectorAll('main *'), e => e.getBoundingClientRect().right))") <= 700
+    assert (
+        page.evaluate(
+            "Math.max(...Array.from(document.querySelectorAll('main *'), e => e.getBoundingClientRect().right))"
+        )
+        <= 700
+    )

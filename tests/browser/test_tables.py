@@ -2,6 +2,7 @@
 
 import pytest
 
+
 def column(page, table, place):
     """What the rows shown hold, by text and by exact value (None where a cell has none)."""
     return page.evaluate(
