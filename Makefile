@@ -3,7 +3,7 @@ DATA ?=
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test bench quality scenarios reasons docs lock clean
+.PHONY: run test browser bench quality scenarios reasons docs lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -13,7 +13,10 @@ test: .venv/installed
 	ruff check .
 	ruff format --check .
 	mypy
-	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser"
+
+browser: .venv/installed  ## needs Chromium
+	OMP_NUM_THREADS=1 pytest tests/browser
 
 bench: .venv/installed
 	python -m benchmarks.matrix

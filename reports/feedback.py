@@ -51,9 +51,11 @@ def context(site: Site) -> dict[str, Any] | None:
 
 def said(site: Site, account: str) -> list[str]:
     """What was said of one account, the latest first."""
-    mine = site.feedback[site.feedback["account_id"] == account].sort_values("given_on", ascending=False)
+    mine = site.feedback["account_id"] == account
+    if not mine.any():
+        return []
     lines = []
-    for row in mine.to_dict("records"):
+    for row in site.feedback[mine].sort_values("given_on", ascending=False).to_dict("records"):
         verdict = say(VERDICTS[row["verdict"]])
         reason = text(row.get("reason"))
         lines.append(

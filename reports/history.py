@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 720, 150
 LEFT, RIGHT, TOP, BOTTOM = 8, 8, 20, 24
 LABELS = 6  # of periods under the bars, at most
+ROOM = 56  # half the width of the longest label
 
 
 def of(purchases: Sequence[Mapping[Any, Any]], site: Site, period: Duration) -> dict[str, Any] | None:
@@ -59,8 +60,9 @@ def _plot(rows: Sequence[Mapping[str, Any]], currency: str, cutoff: str) -> Mark
                 f'fill="var(--{"accent" if row["amount"] > 0 else "second"})"/>'
             )
         if place % every == every // 2:
+            middle = min(max(left + step / 2, ROOM), WIDTH - ROOM)  # a word at the edge is not cut off
             bars.append(
-                f'<text x="{left + step / 2:.1f}" y="{HEIGHT - 8}" text-anchor="middle" font-size="12" '
+                f'<text x="{middle:.1f}" y="{HEIGHT - 8}" text-anchor="middle" font-size="12" '
                 f'fill="var(--muted)">{escape(row["day"])}</text>'
             )
     edge = WIDTH - RIGHT

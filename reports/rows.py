@@ -39,8 +39,8 @@ def accounts(site: Site, links: Links, scores: pd.DataFrame) -> list[dict[str, A
 
 def known(site: Site, chosen: pd.Series[str]) -> list[Mapping[Any, Any]]:
     """What is known of each account beside its risk; nothing of one that was not scored."""
-    found = site.accounts.set_index("account_id")
-    records = dict(zip(found.index, found.to_dict("records"), strict=True)) if len(chosen) else {}
+    found = site.accounts[site.accounts["account_id"].isin(chosen)].set_index("account_id")
+    records = dict(zip(found.index, found.to_dict("records"), strict=True))
     return [records.get(account, {}) for account in chosen]
 
 

@@ -6,13 +6,21 @@ import math
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from functools import reduce
+from functools import cache, lru_cache, reduce
 from typing import Any
 
 import pandas as pd
+from babel import Locale
 from babel.core import get_global
 from babel.dates import format_date
-from babel.numbers import format_currency, format_decimal, format_percent, get_minus_sign_symbol
+from babel.numbers import (
+    NumberPattern,
+    format_currency,
+    format_decimal,
+    format_percent,
+    get_minus_sign_symbol,
+    parse_pattern,
+)
 from babel.units import format_unit
 
 from features.periods import Duration
@@ -37,8 +45,8 @@ def money(value: float | None, currency: str = "") -> str:
         pattern = locale().currency_formats["standard"].pattern
         plain = pattern.split(";")[0].replace(".00", "").replace("¤¤¤", "¤").replace("¤", "¤¤")
         spaced = plain.replace("¤¤#", "¤¤\N{NO-BREAK SPACE}#")
-        return _minus(format_currency(whole, currency, spaced, locale=locale(), currency_digits=False))
-    return f"{_minus(format_decimal(whole, '#,##0', locale=locale()))} {currency}".rstrip()
+        return _minus(format_currency(whole, currency, spaced, locale=locale(), currency_digits=False), locale())
+    return f"{_decimal(whole, 0)} {currency}".rstrip()
 
 
 def percent(value: float | None) -> str:
@@ -66,7 +74,7 @@ def exact_percent(value: float, digits: int) -> str:
 def count(value: float) -> str:
     """12,345; one digit after the point for a fractional number below ten."""
     fraction = value < 10 and value != int(value)
-    return _minus(format_decimal(value, "#,##0.0" if fraction else "#,##0", locale=locale()))
+    return _decimal(value, 1 if fraction else 0)
 
 
 def number(value: float | None, digits: int, sign: bool = False) -> str:
@@ -74,9 +82,8 @@ def number(value: float | None, digits: int, sign: bool = False) -> str:
     if value is None or not math.isfinite(value):
         return DASH
     rounded = round(value, digits) + 0.0  # no negative zero
-    shown = format_decimal(abs(rounded), "#,##0" + ("." + "0" * digits if digits else ""), locale=locale())
-    before = MINUS if rounded < 0 else "+" if sign and rounded else ""
-    return f"{before}{shown}"
+    before = "+" if sign and rounded > 0 else ""
+    return f"{before}{_decimal(rounded, digits)}"
 
 
 def significant(value: float, digits: int) -> str:
@@ -87,17 +94,17 @@ def significant(value: float, digits: int) -> str:
 
 def day(value: date) -> str:
     """9 May 2024."""
-    return format_date(value, "long", locale=locale())
+    return _date(value, "long", locale())
 
 
 def month(value: date) -> str:
     """May 2024."""
-    return format_date(value, _month_pattern(), locale=locale())
+    return _date(value, _month_pattern(), locale())
 
 
 def quantity(value: float, unit: str) -> str:
     """47 days, 3 months, 2 hours: a number with its unit, a key of UNITS."""
-    return _minus(str(format_unit(value, UNITS[unit], format="#,##0.#", locale=locale())))
+    return _minus(str(format_unit(value, UNITS[unit], format="#,##0.#", locale=locale())), locale())
 
 
 def duration(value: str) -> str:
@@ -131,14 +138,38 @@ def text(value: Any) -> str | None:
     return None if value is None or pd.isna(value) else str(value)
 
 
+def _decimal(value: float, digits: int) -> str:
+    return _formatted_decimal(value + 0, digits, locale())  # no negative zero
+
+
 def _percent(value: float, digits: int) -> str:
-    pattern = locale().percent_formats[None].pattern.split(";")[0]
-    spaced = pattern.replace("#,##0", "#,##0" + ("." + "0" * digits if digits else ""))
-    return _minus(format_percent(value, spaced, locale=locale(), decimal_quantization=True))
+    return _formatted_percent(value + 0, digits, locale())
 
 
-def _minus(shown: str) -> str:
-    return shown.replace(get_minus_sign_symbol(locale()), MINUS)
+# A report of thousands of pages writes the same numbers and days again and again, and Babel parses a pattern each time.
+@lru_cache(maxsize=100_000)
+def _formatted_decimal(value: float, digits: int, of: Locale) -> str:
+    return _minus(format_decimal(value, _pattern("#,##0", digits), locale=of), of)
+
+
+@lru_cache(maxsize=100_000)
+def _formatted_percent(value: float, digits: int, of: Locale) -> str:
+    plain = of.percent_formats[None].pattern.split(";")[0]
+    return _minus(format_percent(value, _pattern(plain, digits), locale=of, decimal_quantization=True), of)
+
+
+@lru_cache(maxsize=10_000)
+def _date(value: date, pattern: str, of: Locale) -> str:
+    return format_date(value, pattern, locale=of)
+
+
+@cache
+def _pattern(whole: str, digits: int) -> NumberPattern:
+    return parse_pattern(whole.replace("#,##0", "#,##0" + ("." + "0" * digits if digits else "")))
+
+
+def _minus(shown: str, of: Locale) -> str:
+    return shown.replace(get_minus_sign_symbol(of), MINUS)
 
 
 def _month_pattern() -> str:

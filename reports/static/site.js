@@ -1,12 +1,17 @@
 // Sorts and filters the tables, and writes feedback to a file. Without it the pages read the same.
 "use strict";
 
-// The value a cell is sorted by: the exact one where it has one, else its text.
+// The value a cell is sorted by: the exact one where it has one, else its text; null of an empty one.
 function valueOf(cell) {
   const data = cell.querySelector("data");
   const text = data ? data.value : cell.textContent.trim();
   const number = Number(text);
-  return text !== "" && Number.isFinite(number) ? number : data && text === "" ? null : text;
+  if (text === "") return null;
+  return Number.isFinite(number) ? number : text;
+}
+
+function written(count) {
+  return count.toLocaleString(document.documentElement.lang);
 }
 
 function compare(one, other, language) {
@@ -62,7 +67,7 @@ function makeFilter(form) {
       row.hidden = !fits;
       count += fits;
     }
-    shown.textContent = form.dataset.shown.replace("{shown}", count).replace("{all}", rows.length);
+    shown.textContent = form.dataset.shown.replace("{shown}", written(count)).replace("{all}", written(rows.length));
   };
   fields.forEach((field) => field.addEventListener("input", choose));
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -120,8 +125,8 @@ function takeFeedback(form) {
     link.href = URL.createObjectURL(new Blob([feedbackFile(rows)], { type: "text/csv" }));
     link.download = `feedback-${day}.csv`;
     link.click();
-    URL.revokeObjectURL(link.href);
-    said.textContent = form.dataset.saved.replace("{rows}", rows.length);
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    said.textContent = form.dataset.saved.replace("{rows}", written(rows.length));
   });
   form.hidden = false;
 }
