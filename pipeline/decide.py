@@ -61,7 +61,8 @@ class Seen:
 
     @property
     def period(self) -> Duration:
-        return self.params.featurize.period
+        """The model's: `params.yaml` may have changed since it was trained."""
+        return Duration.parse(self.model.meta["period"])
 
     @property
     def economics(self) -> Economics:
@@ -112,15 +113,12 @@ def run(layout: Layout, params: Params) -> None:
 def _customers(seen: Seen) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """The accounts with class, kind and who looks after them; their purchases; and how they moved between classes."""
     rules = segments.Rules(**seen.params.segments.model_dump())
-    known = {
-        day: (purchases.by_period(seen.tables["orders"], seen.period, day, rules.history), _ever(seen, day))
-        for day in (seen.as_of, *seen.previous["as_of"].unique()[:1])
-    }
+    then: date = seen.previous["as_of"].iloc[0] if len(seen.previous) else seen.as_of
+    known = {day: _bought(seen, day, rules.history) for day in (then, seen.as_of)}
     bought, ever = known[seen.as_of]
     measures = {day: segments.measure(*found, seen.period, day, rules) for day, found in known.items()}
     limits = segments.Thresholds.of(measures[seen.as_of], rules)
-    classed = {day: segments.classify(found, limits) for day, found in measures.items()}
-    now, before = classed[seen.as_of], classed[next(reversed(classed))]
+    before, now = (segments.classify(measures[day], limits) for day in (then, seen.as_of))
     kind = kinds.kinds(
         seen.tables, bought, ever, seen.period, seen.as_of, kinds.Rules(**seen.params.kinds.model_dump())
     )
@@ -143,8 +141,8 @@ def _customers(seen: Seen) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
         | {"concentration": asdict(segments.concentration(now["contribution"]))},
         "kinds": {"not_known": list(kind.not_known), "prospects": kind.prospects["kind"].value_counts().to_dict()},
         "migration": {
-            "since": str(next(reversed(classed))),
-            "cells": segments.migration(before, now).to_dict("records") if len(classed) > 1 else [],
+            "since": str(then),
+            "cells": segments.migration(before, now).to_dict("records") if then < seen.as_of else [],
         },
     }
     return {"accounts": accounts, "history": bought[bought["account_id"].isin(scored)]}, told
@@ -276,8 +274,10 @@ def _hindsight(seen: Seen) -> dict[str, Any]:
     return {**tables, "pending": [str(day) for day in found.pending]}
 
 
-def _ever(seen: Seen, day: date) -> pd.DataFrame:
-    return purchases.over_all_time(seen.tables["orders"], day)
+def _bought(seen: Seen, day: date, periods: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What each account bought by period before `day`, and its first and last order until then."""
+    orders = seen.tables["orders"]
+    return purchases.by_period(orders, seen.period, day, periods), purchases.over_all_time(orders, day)
 
 
 def _who(seen: Seen) -> pd.DataFrame:
