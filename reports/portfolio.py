@@ -27,6 +27,7 @@ STEPS = {
     money_change.UNDIVIDED: message("Risk: everything else"),
 }
 WORKLIST = 10  # rows of it on this page
+LEAST = 0.5  # money of a step that is told: what is less is written as 0
 TOLD_STEPS = 5  # moves of the risk told one by one
 
 
@@ -270,13 +271,13 @@ def _change(site: Site) -> dict[str, Any] | None:
 
 
 def _told(steps: Sequence[money_change.Step]) -> list[money_change.Step]:
-    """The steps worth a row: the largest moves of the risk one by one, the rest of it together."""
+    """The steps worth a row: the largest moves of the risk one by one, the rest of it together; none of next to nothing."""
     moves = [step for step in steps if step.code.startswith("change_")]
     rest = [*moves[TOLD_STEPS:], *(step for step in steps if step.code in (money_change.UNDIVIDED, money_change.RISK))]
     others = [step for step in steps if step.code in (money_change.GONE, money_change.NEW, money_change.PURCHASES)]
     code = money_change.UNDIVIDED if moves else money_change.RISK
     left = money_change.Step(code, max((step.accounts for step in rest), default=0), sum(step.money for step in rest))
-    return [*others, *moves[:TOLD_STEPS], left]
+    return [step for step in (*others, *moves[:TOLD_STEPS], left) if abs(step.money) >= LEAST]
 
 
 def _step(site: Site, code: str) -> str:

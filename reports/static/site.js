@@ -114,7 +114,7 @@ function takeFeedback(form) {
       reason: reason.disabled ? "" : reason.value,
       by: form.elements.by.value.trim(),
     };
-    const rows = kept().filter((other) => other.account_id !== row.account_id || other.given_on !== row.given_on);
+    const rows = kept().filter((other) => ["account_id", "given_on", "by"].some((name) => other[name] !== row[name]));
     rows.push(row);
     try {
       localStorage.setItem(KEPT, JSON.stringify(rows));
@@ -123,7 +123,8 @@ function takeFeedback(form) {
     }
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([feedbackFile(rows)], { type: "text/csv" }));
-    link.download = `feedback-${day}.csv`;
+    // Two people's files of one day may lie in one folder.
+    link.download = `feedback-${day}-${row.by.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-")}.csv`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
     said.textContent = form.dataset.saved.replace("{rows}", written(rows.length));

@@ -14,7 +14,7 @@ def say(page, verdict, by, reason=None):
     page.get_by_label("Who says so").fill(by)
     with page.expect_download() as waited:
         page.get_by_role("button", name="Write to a file").click()
-    assert re.fullmatch(r"feedback-\d{4}-\d\d-\d\d\.csv", waited.value.suggested_filename)
+    assert re.fullmatch(r"feedback-\d{4}-\d\d-\d\d-[\w-]+\.csv", waited.value.suggested_filename)
     return Path(waited.value.path()).read_bytes().decode()
 
 
