@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from jinja2 import Environment
 from tqdm import tqdm
 
 from models.campaign import Economics
@@ -132,13 +133,7 @@ def write(site: Site, folder: Path, languages: Sequence[str] = ("en",)) -> int:
 def _write_language(site: Site, root: Path, spoken: str, folders: Mapping[str, str]) -> int:
     with speaking(spoken):
         links = Links.of(site.scores["account_id"].tolist(), _paged(site))
-        engine = environment()
-        engine.filters |= {
-            "money": lambda value: money(value, site.currency),
-            "reason": site.reason,
-            "model": model_name,
-            "verdict": lambda code: say(feedback.VERDICTS[code]),
-        }
+        engine = _engine(site)
         place = root / folders[spoken]
         place.mkdir(parents=True, exist_ok=True)
         (place / "accounts").mkdir()
@@ -161,6 +156,18 @@ def _write_language(site: Site, root: Path, spoken: str, folders: Mapping[str, s
             (place / file).write_text(template.render(**about, **found), encoding="utf-8")
             pages += 1
         return pages
+
+
+def _engine(site: Site) -> Environment:
+    """The templates with the filters that know the site."""
+    engine = environment()
+    engine.filters |= {
+        "money": lambda value: money(value, site.currency),
+        "reason": site.reason,
+        "model": model_name,
+        "verdict": lambda code: say(feedback.VERDICTS[code]),
+    }
+    return engine
 
 
 def _paged(site: Site) -> list[str]:
