@@ -27,17 +27,17 @@ def sort(page, table, name):
 
 def test_numbers_are_sorted_by_their_exact_value(opened):
     page = opened.open("index.html")
-    place = place_of(page, "accounts-table", "Risk")
-    sort(page, "accounts-table", "Risk")
-    assert head(page, "accounts-table", "Risk").get_attribute("aria-sort") == "descending"
+    place = place_of(page, "accounts-table", "Expected loss")
+    sort(page, "accounts-table", "Expected loss")
+    assert head(page, "accounts-table", "Expected loss").get_attribute("aria-sort") == "descending"
     cells = column(page, "accounts-table", place)
     exact = [float(value) for _, value in cells]
     assert len(exact) > 10
     assert exact == sorted(exact, reverse=True)
     texts = [text for text, _ in cells]
     assert texts != sorted(texts, reverse=True)  # by text it would be another order
-    sort(page, "accounts-table", "Risk")
-    assert head(page, "accounts-table", "Risk").get_attribute("aria-sort") == "ascending"
+    sort(page, "accounts-table", "Expected loss")
+    assert head(page, "accounts-table", "Expected loss").get_attribute("aria-sort") == "ascending"
     assert [float(value) for _, value in column(page, "accounts-table", place)] == sorted(exact)
 
 
