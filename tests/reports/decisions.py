@@ -89,7 +89,7 @@ def worklist_of(accounts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     planned = worklist.planned(candidates, playbook(), DAY)
     found = worklist.choose(planned, ECONOMICS.terms(value), RULES, {})
     about = accounts[["account_id", "name", "manager", "risk", "expected_loss"]]
-    table = found.frame.merge(about, how="left", on="account_id")
+    table = found.frame.merge(about.assign(at_stake=about["risk"]), how="left", on="account_id")
     steps = [
         playbook().step("unexplained" if pd.isna(reason) else reason, None if pd.isna(kind) else kind)
         for reason, kind in zip(table["reason"], table["class"], strict=True)
@@ -98,9 +98,9 @@ def worklist_of(accounts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     return table[
         [
             *("place", "account_id", "name", "manager_id", "manager", "region", "class", "reason", "action", "what"),
-            *("owner", "until", "hours", "risk", "expected_loss", "profit", "decision", "why"),
+            *("owner", "until", "hours", "risk", "at_stake", "expected_loss", "profit", "decision", "why"),
         ]
-    ], found.summary
+    ], found.summary | {"by": "silent"}
 
 
 def leavers_of(accounts: pd.DataFrame) -> pd.DataFrame:

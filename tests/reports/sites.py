@@ -32,6 +32,7 @@ from frames import (
 )
 
 from models import label_free
+from models.agreement import agreement
 from reports import account, site
 from reports.language import speaking
 from reports.links import Links
@@ -56,6 +57,7 @@ def site_of() -> Site:
         similar=similar_of(scores),
         **decisions_of(scores),
         feedback=feedback_of(),
+        agreement=agreement(feedback_of(), scores),
         metrics=metrics_of(predictions),
         predictions=predictions,
         economics=ECONOMICS,
