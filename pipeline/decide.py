@@ -302,4 +302,4 @@ def _managers(seen: Seen) -> pd.DataFrame:
     table = seen.tables["managers"]
     chosen = ["manager_id", *(name for name in MANAGER if name in table.columns)]
     found: pd.DataFrame = table.select(*chosen).to_pyarrow().to_pandas()
-    return found.reindex(columns=empty.columns)
+    return found.reindex(columns=empty.columns).astype({"monthly_hours": float})

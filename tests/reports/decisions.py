@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -129,7 +128,7 @@ def managers_of(leavers: pd.DataFrame) -> pd.DataFrame:
         name=pd.Series(np.where(first, "Ion Chen", None), dtype="str"),
         level=pd.Series(np.where(first, "senior", None), dtype="str"),
         hired_on=pd.Series(np.where(first, date(2020, 4, 2), None), dtype=object),
-        monthly_hours=pd.Series(np.where(first, Decimal("150.0000"), None), dtype=object),
+        monthly_hours=np.where(first, 150.0, np.nan),
     )
     order = ["manager_id", "accounts", "lapsed", "expected_loss", "expected_loss_if_left", "extra"]
     return table[[*order, "name", "level", "hired_on", "monthly_hours"]].sort_values(

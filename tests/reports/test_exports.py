@@ -24,7 +24,7 @@ def files(site, tmp_path_factory):
 
 
 def workbook(path) -> pd.DataFrame:
-    rows = list(openpyxl.load_workbook(path, read_only=True).active.iter_rows(values_only=True))
+    rows = list(openpyxl.load_workbook(path).active.iter_rows(values_only=True))
     return pd.DataFrame(rows[1:], columns=rows[0])
 
 
