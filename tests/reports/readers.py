@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -105,7 +106,7 @@ def section(html: str, name: str, end: str = "</section>") -> str:
 def words(html: str) -> str:
     """The visible words of a part of a page, whatever is open at its ends."""
     parts = re.sub(r"<[^>]*>", " ", html)
-    return " ".join(re.sub(r"&#39;", "'", parts.replace("&amp;", "&")).split())
+    return " ".join(unescape(parts).split())
 
 
 def svgs(html: str) -> list[ElementTree.Element]:
