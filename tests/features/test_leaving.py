@@ -143,3 +143,27 @@ def test_what_the_tables_lack(tmp_path):
     assert leaving.lacking({"assignments": tables["assignments"].drop("ended_on")}) == "assignments.ended_on"
     bare = {name: table for name, table in tables.items() if name != "managers"}
     assert "managers" not in leaving.without(bare, ["M1"], AS_OF, YESTERDAY)
+
+
+def test_in_charge_is_who_began_last_of_those_still_there(tmp_path):
+    tables = world(1)
+    tables["managers"] = [
+        {"manager_id": "M1", "left_on": None},
+        {"manager_id": "M2", "left_on": AS_OF},  # tomorrow's news
+        {"manager_id": "M3", "left_on": YESTERDAY},
+    ]
+    later = date(2023, 6, 1)
+    tables["assignments"] = [
+        spell("A0", "M2"),
+        spell("A0", "M1", started=later, ended=AS_OF, why="handover"),  # not known to have ended
+        spell("A1", "M2", started=later),
+        spell("A1", "M1", started=later),  # began the same day: the first by id
+        spell("A2", "M3"),  # has left the company
+        spell("A3", "M1", ended=YESTERDAY, why="handover"),
+        spell("A4", "M1", started=AS_OF),
+        spell("A5", "M4", recorded=pd.Timestamp(AS_OF).to_pydatetime()),
+    ]
+    found = leaving.in_charge(opened(tmp_path / "tables", tables), AS_OF)
+    assert list(found.itertuples(index=False, name=None)) == [("A0", "M1", later), ("A1", "M1", later)]
+    del tables["assignments"]
+    assert leaving.in_charge(opened(tmp_path / "none", tables), AS_OF).empty
