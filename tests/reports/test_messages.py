@@ -37,6 +37,11 @@ def test_a_catalogue_holds_what_the_code_needs_and_nothing_else(spoken):
 
 
 @pytest.mark.parametrize("spoken", OTHERS)
+def test_every_message_is_translated(spoken):
+    assert messages.untranslated(spoken) == [], "translate them in reports/locale"
+
+
+@pytest.mark.parametrize("spoken", OTHERS)
 def test_translations_have_the_placeholders_of_their_messages(spoken):
     assert messages.unlike(spoken) == []
 
