@@ -6,6 +6,7 @@ import pytest
 from sites import decided, emptied, links_of
 
 from reports import classes, economics, hindsight, managers, portfolio, prospects, win_back
+from reports.words import money
 
 
 def test_the_heat_map_divides_the_same_money_by_class(site):
@@ -44,6 +45,16 @@ def test_without_thresholds_there_is_too_little_history_for_classes(site):
 def test_win_back_says_what_its_chance_rests_on(site, values, told):
     given = decided(site, win_back={**site.decided["win_back"], **values})
     assert told in win_back.context(given, links_of(given))["win_back"]["findings"][-1]
+
+
+def test_talks_that_pay_are_told_apart_from_those_with_strategic_accounts(site):
+    talk = site.win_back[site.win_back["decision"] == "talk"]
+    pays = talk[talk["profit"] > 0]
+    assert 0 < len(pays) < len(talk)
+    sentence = win_back.context(site, links_of(site))["win_back"]["sentence"]
+    assert sentence.startswith(f"{len(site.win_back)} accounts had already been silent for 3 months or longer.")
+    assert f"expected to pay with {len(pays)} of them, to earn {money(pays['profit'].sum(), 'EUR')};" in sentence
+    assert f"with {len(talk) - len(pays)} more it does not pay" in sentence
 
 
 def test_decisions_on_lapsed_accounts_add_up(site):
