@@ -30,6 +30,8 @@ from frames import (
     scores_of,
     similar_of,
 )
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 
 from models import label_free
 from models.agreement import agreement
@@ -129,6 +131,30 @@ def emptied(given: Site, *names: str) -> Site:
     return replace(given, **{name: getattr(given, name).head(0) for name in names})
 
 
+class Compiled(BytecodeCache):
+    """Templates compiled once for all pages of a test run: that takes longer than to fill them in."""
+
+    def __init__(self) -> None:
+        self.code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if code := self.code.get(bucket.key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.code[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
+def engine_of(given: Site) -> Environment:
+    """The templates that know the site, as `reports.site.write` has them."""
+    engine = site._engine(given)
+    engine.bytecode_cache = COMPILED
+    return engine
+
+
 def links_of(given: Site) -> Links:
     """The pages that its accounts have."""
     return Links.of(given.scores["account_id"].tolist(), site._paged(given))
@@ -137,7 +163,7 @@ def links_of(given: Site) -> Links:
 def page(given: Site, file: str = "index.html", language: str = "en") -> str:
     """One page of the site as `reports.site.write` would write it, alone."""
     with speaking(language):
-        template = site._engine(given).get_template(TEMPLATES.get(file, f"{file}.j2"))
+        template = engine_of(given).get_template(TEMPLATES.get(file, f"{file}.j2"))
         about = site._about(given, language, {language: ""}, file, "")
         return template.render(**about, **PAGES[file][1](given, links_of(given)))
 
@@ -147,7 +173,7 @@ def account_page(given: Site, account_id: str = "A001", language: str = "en") ->
     given = replace(given, asked=[account_id])
     links = links_of(given)
     with speaking(language):
-        template = site._engine(given).get_template("account.html.j2")
+        template = engine_of(given).get_template("account.html.j2")
         for file, found in account.contexts(given, links):
             if file == links.page(account_id):
                 return template.render(**site._about(given, language, {language: ""}, file, "../"), **found)
