@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from features.matrix import SILENT
-from features.periods import Duration
+from features.periods import Duration, edge_index
 from models.taxonomy import taxonomy
 from reports import accounts, classes, feedback, history, portfolio, rows, win_back, worklist
 from reports.language import say
@@ -138,7 +138,7 @@ def _manager(site: Site, who: Record) -> str | None:
     shown = say("{name} ({id})", name=name, id=manager) if name else manager
     if since is None or pd.isna(since):
         return shown
-    months = int((site.as_of - since).days / (365.25 / 12))
+    months = edge_index(site.as_of, Duration(1, "month"), since)
     return say("{manager}, for {time}", manager=shown, time=quantity(months, "months"))
 
 
