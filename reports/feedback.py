@@ -55,7 +55,7 @@ def said(site: Site, account: str) -> list[str]:
     if not mine.any():
         return []
     lines = []
-    for row in site.feedback[mine].sort_values("given_on", ascending=False).to_dict("records"):
+    for row in site.feedback[mine].sort_values(["given_on", "by"], ascending=[False, True]).to_dict("records"):
         verdict = say(VERDICTS[row["verdict"]])
         reason = text(row.get("reason"))
         lines.append(

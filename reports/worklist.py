@@ -195,13 +195,11 @@ def _classes(site: Site) -> list[dict[str, Any]]:
 
 
 def _left(site: Site, links: Links) -> dict[str, Any] | None:
-    """Accounts of the class to liquidate whose effort exceeds the return, most at risk first."""
+    """Accounts whose effort exceeds the return, most at risk first."""
     left = site.worklist[site.worklist["decision"] == "not_worth"]
     if left.empty:
         return None
-    shown = left.merge(site.scores[["account_id", "expected_loss"]]).sort_values(
-        ["expected_loss", "account_id"], ascending=[False, True]
-    )
+    shown = left.sort_values(["expected_loss", "account_id"], ascending=[False, True])
     about = rows.known(site, shown["account_id"].head(LEFT))
     return {
         "sentence": say(
