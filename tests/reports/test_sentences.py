@@ -106,7 +106,10 @@ def test_every_sentence_can_be_filled_with_one_and_with_many():
             said = sentence(feature, values, DAY)
             assert "{" not in said
             assert said.endswith(".")
-            assert not re.search(r"\b1 times|\b1 \w+ of quality are|\b1 \w+ of .* repeat an|\b1 rebates|\b1 complaints|21 time |2once", said), said
+            assert not re.search(
+                r"\b1 times|\b1 \w+ of quality are|\b1 \w+ of .* repeat an|\b1 rebates|\b1 complaints|21 time |2once",
+                said,
+            ), said
             assert ("once" in said) <= (value == 1), said
 
 
