@@ -104,14 +104,19 @@ def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Trai
 
 
 def fit_causes(
-    matrix: pd.DataFrame, features: Sequence[str], featurize: Featurize, params: Train, reasons: Reasons
+    matrix: pd.DataFrame,
+    features: Sequence[str],
+    featurize: Featurize,
+    params: Train,
+    reasons: Reasons,
+    progress: bool = True,
 ) -> CauseModel:
     """The model of causes, of the same accounts as the risk model, from all labels of the matrix."""
     sample, lost = sample_of(params), lost_in(matrix)
     recipe = CauseRecipe(**reasons.model_dump())
     rows = competing.ahead(sample.take(matrix, lost), featurize.period, recipe.lead)
     weight = None if sample.whole else sample.weights(rows["account_id"], lost)
-    return competing.fit(rows, features, recipe, weight=weight)
+    return competing.fit(rows, features, recipe, progress, weight)
 
 
 def with_spread(past: Past, as_of: date, featurize: Featurize, params: Train) -> RiskModel:
