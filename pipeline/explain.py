@@ -17,7 +17,7 @@ from models.causes import CauseModel
 from models.changes import changes
 from models.risk import RiskModel
 from models.shap_plots import beeswarm
-from models.similar import similar
+from models.similar import past_cutoffs, similar
 from models.what_if import risk_without
 from pipeline import history
 from pipeline.frames import plan_from, read_matrix, write_frame
@@ -60,7 +60,8 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
     write_frame(result.reset_index(), layout.explanations)
     write_frame(before.table(), layout.previous)
     label = plan_from(dict(model.meta), params.featurize.block).label
-    past = read_matrix(layout.matrix)
+    keys = read_matrix(layout.matrix, columns=["account_id", "as_of", "label"])
+    past = read_matrix(layout.matrix, past_cutoffs(keys, scored.as_of, label, params.similar.cutoffs))
     alike = similar(model, chosen.reset_index(), past, label, params.similar.accounts, params.similar.cutoffs)
     write_frame(alike, layout.similar)
     sentences = with_sentences(told(model, why, params, scored, values[model.features]))
