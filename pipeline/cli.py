@@ -71,12 +71,29 @@ def simulate(
 def ingest(
     data: Annotated[Path, typer.Option(help="Folder with the raw CSV or Parquet files.")],
     source: Source = "contract",
+    pseudonymise: Annotated[
+        bool, typer.Option("--pseudonymise", help="Keyed hashes in place of names, as with ingest.pseudonymise.")
+    ] = False,
 ) -> None:
     """Bring raw files to checked contract tables."""
     from pipeline.ingest import ingest as stage
+    from pipeline.params import changed
 
     layout, params = _setup(source)
-    stage(source, data, layout.data, params.ingest, layout.root)
+    stage(source, data, layout.data, changed(params.ingest, {"pseudonymise": pseudonymise or None}), layout.root)
+
+
+@app.command()
+def pseudonym(
+    value: Annotated[list[str], typer.Argument(help="Ids or names as the source has them.")],
+    names: Annotated[
+        str, typer.Option(help="account, account_name, address, manager, manager_name, prospect or prospect_name.")
+    ] = "account",
+) -> None:
+    """Say by which pseudonym a report names an account, for who has the key (HOLDFAST_PSEUDONYM_KEY)."""
+    from pipeline.pseudonyms import in_words
+
+    typer.echo(in_words(names, value))
 
 
 @app.command()

@@ -22,6 +22,7 @@ from features.errors import ConfigurationError, ContractError, HoldfastError
 from features.tables import TABLES
 from pipeline import csv_files, feedback_files
 from pipeline.params import Ingest
+from pipeline.pseudonyms import Pseudonyms
 
 log = logging.getLogger("holdfast")
 
@@ -71,16 +72,20 @@ def ingest(source: str, data: Path, out: Path, params: Ingest, root: Path) -> In
     Of every source, files named `feedback*.csv` in `data` or in `out/feedback` make the table `feedback`, beside what the
     source itself may have of it; but a file of `data` that the source's SQL reads is that SQL's.
 
+    With `params.pseudonymise` pseudonyms stand for the names of accounts, managers and prospects in all that is written.
+    Files of feedback have them already: they are written on a report that has.
+
     Raises
     ------
     ConfigurationError
-        If the source, the folder, a file name, the SQL or the memory limit is wrong.
+        If the source, the folder, a file name, the SQL, the memory limit or the key of the pseudonyms is wrong.
     ContractError
         If a file cannot be read or a table breaks its contract; all failures are in the message.
     LimitError
         If more than `params.quarantine_limit` of a table's rows are set aside.
     """
     started = perf_counter()
+    pseudonyms = Pseudonyms.of_environment() if params.pseudonymise else None
     queries = _queries(source, root / "sources")
     files = _raw_files(data)
     if data.resolve() in ((out / "tables").resolve(), (out / "quarantine").resolve()):
@@ -91,7 +96,7 @@ def ingest(source: str, data: Path, out: Path, params: Ingest, root: Path) -> In
         _require_contract_names(data, files)
     with _staging(out) as staging, _connection(staging, params) as con:
         columns = {name: _register(con, name, path) for name, path in files.items()}
-        summary = _ingest(con, source, queries, columns, files, words, staging, params)
+        summary = _ingest(con, source, queries, columns, files, words, staging, params, pseudonyms)
         _swap(staging, out)
     log.info("ingest %s: %s; %.1f s; wrote %s", source, summary, perf_counter() - started, out / "tables")
     return summary
@@ -106,6 +111,7 @@ def _ingest(
     words: list[Path],
     staging: Path,
     params: Ingest,
+    pseudonyms: Pseudonyms | None,
 ) -> IngestSummary:
     own = [name for name in TABLES if name in (queries or files)]
     names = [name for name in TABLES if name in own or (name == FEEDBACK and words)]
@@ -120,6 +126,8 @@ def _ingest(
         for name in names:
             if name in own:
                 tables[name] = _cast(con, name, queries.get(name), files, columns, params)
+                if pseudonyms and tables[name].columns:
+                    pseudonyms.replace(con.con, TABLES[name], tables[name].columns)
             if name == FEEDBACK:
                 tables[name] = _with_words(con, tables, words, params)
             bar.update()

@@ -90,6 +90,7 @@ class Ingest(Section):
     latest: date | None
     quarantine_limit: float = Field(ge=0, le=1)
     memory: str
+    pseudonymise: bool = False
 
 
 class Featurize(Section):

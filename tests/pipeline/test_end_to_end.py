@@ -3,18 +3,22 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from models import evidence
+from pipeline.pseudonyms import Pseudonyms
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAMPION_AUC = "AUC against the champion"
@@ -418,6 +422,53 @@ def test_a_slice_of_iowa(real_data, tmp_path):
     assert metrics["population"]["all"]["risk"]["mean"]["auc"]["value"] > 0.8
     page = (project / "artifacts/iowa/report/index.html").read_text()
     assert "Cannot be seen on this data" in page
+
+
+def texts(path: Path) -> bytes:
+    """All that a file says in words, whatever packs it."""
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        cells = [value for column in table.columns for value in column.to_pylist() if isinstance(value, str)]
+        return "\n".join(cells).encode()
+    if path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as parts:
+            return b"\n".join(parts.read(name) for name in parts.namelist())
+    return path.read_bytes()
+
+
+@pytest.mark.slow
+def test_pseudonymised_no_name_is_left_in_anything_written(market, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_PSEUDONYM_KEY", "k" * 40)
+    project = project_at(tmp_path / "project")
+    shutil.copytree(market / "data/simulated/raw", project / "raw")
+    for arguments in (["ingest", "--data", "raw", "--pseudonymise"], *([stage] for stage in STAGES)):
+        done = holdfast(project, arguments[0], "--source", "simulated", *arguments[1:])
+        assert done.returncode == 0, done.stderr
+    raw = {name: pd.read_parquet(project / "raw" / f"{name}.parquet") for name in ("accounts", "managers", "prospects")}
+    secret = {
+        value.encode()
+        for name, columns in {
+            "accounts": ["account_id", "name", "address"],
+            "managers": ["manager_id", "name"],
+            "prospects": ["prospect_id", "name"],
+        }.items()
+        for column in columns
+        if column in raw[name]
+        for value in raw[name][column].dropna()
+    }
+    assert len(secret) > 800
+    shutil.rmtree(project / "raw")
+    anything = re.compile(b"|".join(map(re.escape, sorted(secret, key=len, reverse=True))))
+    written = [path for path in project.rglob("*") if path.is_file()]
+    found = {str(path.relative_to(project)): match for path in written if (match := anything.search(texts(path)))}
+    assert not found, list(found.items())[:5]
+    scores = pd.read_parquet(project / "artifacts/simulated/scores.parquet")
+    plain = pd.read_parquet(market / "artifacts/simulated/scores.parquet").assign(
+        account_id=lambda frame: [Pseudonyms(b"k" * 40).of("account", value) for value in frame["account_id"]]
+    )
+    both = scores.merge(plain, on="account_id", suffixes=("", "_plain"))
+    assert len(both) == len(plain) == len(scores)
+    assert both["risk"].corr(both["risk_plain"], method="spearman") > 0.98
 
 
 def decisions(project: Path) -> tuple[dict[str, pd.DataFrame], dict]:
