@@ -95,6 +95,12 @@ def closest(name: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | 
     return spelled[match[0]] if match else None
 
 
+def suggest(name: str, candidates: Iterable[str]) -> str:
+    """The words `; did you mean ...?` with the closest candidate; nothing if none is near."""
+    match = closest(name, candidates)
+    return f"; did you mean {match!r}?" if match else ""
+
+
 def cast(con: Backend, table: Table, source: str) -> CastTable:
     """Cast `source`, a relation or subquery in SQL, to the contract of `table`, and set incomplete rows aside.
 

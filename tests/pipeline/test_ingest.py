@@ -204,7 +204,9 @@ def test_unknown_source_lists_the_sources(run: Run) -> None:
 
 
 def test_missing_folder(run: Run, raw: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"folder .*nowhere does not exist\. It must be a folder with .*CSV"):
+    with pytest.raises(
+        ConfigurationError, match=r"folder .*nowhere does not exist\. Put the source.s raw files, CSV or"
+    ):
         run(data=raw / "nowhere")
 
 
