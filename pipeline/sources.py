@@ -27,8 +27,10 @@ class Connection(Section):
     @field_validator("url_from")
     @classmethod
     def _names_a_variable(cls, name: str) -> str:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise ValueError("must be the name of an environment variable, never the URL itself or a password")
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
+            raise ValueError(
+                "must be the name of an environment variable, in capitals, never the URL itself or a password"
+            )
         return name
 
 

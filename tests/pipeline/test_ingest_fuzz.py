@@ -179,11 +179,14 @@ def test_a_file_is_ingested_exactly_or_refused_by_name(project: Path, file: tupl
     for path in (project / "raw").iterdir():
         path.unlink()
     (project / "raw" / f"orders.{suffix}").write_bytes(content)
+    refused = None
     try:
         ingest("contract", project / "raw", out, PARAMS, project)
     except HoldfastError as error:
-        assert "orders" in str(error)
-        assert error.exit_code in (1, 2, 4)
+        refused = error
+    if refused is not None:
+        assert "orders" in str(refused)
+        assert refused.exit_code in (1, 2, 4)
         assert (out / "tables" / "orders.parquet").read_bytes() == b"of another day"
         assert [path.name for path in out.parent.iterdir()] == ["contract"]
         return
