@@ -113,6 +113,10 @@ def cast(con: Backend, table: Table, source: str) -> CastTable:
     types = {row[0]: str(row[1]) for row in con.con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
     columns = tuple(column.name for column in table.columns if column.name in types)
     failures, ignored = _match_columns(table, list(types))
+    # As text, DuckDB would write the bytes of "Ă" as \\xC4\\x82.
+    failures += [
+        f"{table.name}.{name}: binary, not text. Export it as text." for name in columns if types[name] == "BLOB"
+    ]
     if failures:
         return CastTable(table, (), ignored, 0, {}, tuple(failures))
 

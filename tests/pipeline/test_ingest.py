@@ -263,6 +263,13 @@ def test_corrupt_parquet(run: Run, raw: Path) -> None:
         run()
 
 
+def test_binary_columns_are_refused_rather_than_escaped(run: Run, raw: Path) -> None:
+    sql = "SELECT encode('Ă') AS order_id, 'A' AS account_id, DATE '2024-01-01' AS ordered_at, 1 AS amount"
+    duckdb.execute(f"COPY ({sql}) TO '{raw}/orders.parquet'")
+    with pytest.raises(ContractError, match=r"orders\.order_id: binary, not text\. Export it as text\."):
+        run()
+
+
 def test_parquet_damaged_in_the_middle(run: Run, raw: Path) -> None:
     path = raw / "orders.parquet"
     duckdb.execute(f"COPY (SELECT hash(i) AS order_id FROM range(100000) AS n(i)) TO '{path}' (COMPRESSION zstd)")

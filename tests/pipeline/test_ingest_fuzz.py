@@ -78,7 +78,7 @@ def as_parquet(header: list[str], rows: list[list[str]], types: list[pa.DataType
 
 
 @st.composite
-def files(draw: st.DrawFn) -> tuple[str, bytes]:
+def files(draw: st.DrawFn) -> tuple[str, bytes, bool]:
     """A file of orders and its suffix: sound rows, then one to three things go wrong with cells, structure or bytes."""
     rows, header = draw(tables), list(COLUMNS)
     for _ in range(draw(st.integers(0, 2))):
@@ -86,9 +86,9 @@ def files(draw: st.DrawFn) -> tuple[str, bytes]:
         if how == "cell":
             draw(st.sampled_from(rows))[draw(st.integers(0, 4))] = draw(st.sampled_from(ODD) | st.text(max_size=8))
         elif how == "header":
-            header[draw(st.integers(0, 4))] = draw(st.sampled_from(ODD) | st.text(max_size=8))
+            header[draw(st.integers(0, len(header) - 1))] = draw(st.sampled_from(ODD) | st.text(max_size=8))
         elif how == "twice":
-            header[draw(st.integers(0, 4))] = (
+            header[draw(st.integers(0, len(header) - 1))] = (
                 draw(st.sampled_from(header)).swapcase() if draw(st.booleans()) else header[0]
             )
         elif how == "lost":
@@ -125,7 +125,7 @@ def files(draw: st.DrawFn) -> tuple[str, bytes]:
         content = content[:place] + b"\x00" * draw(st.integers(1, 40)) + content[place:]
     elif harm == "tail":
         content += draw(st.sampled_from([b'"', b"\n\n\n", b"\r", b",,,,\n", b"x"]))
-    return suffix, content
+    return suffix, content, harm == "none" or suffix == "csv"
 
 
 def plain(suffix: str, content: bytes) -> list[dict[str, Any]] | None:
@@ -171,8 +171,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database=None,
 )
 @given(file=files())
-def test_a_file_is_ingested_exactly_or_refused_by_name(project: Path, file: tuple[str, bytes]) -> None:
-    suffix, content = file
+def test_a_file_is_ingested_exactly_or_refused_by_name(project: Path, file: tuple[str, bytes, bool]) -> None:
+    suffix, content, whole = file
     out = project / "data" / "contract"
     (out / "tables").mkdir(parents=True, exist_ok=True)
     (out / "tables" / "orders.parquet").write_bytes(b"of another day")
@@ -189,6 +189,8 @@ def test_a_file_is_ingested_exactly_or_refused_by_name(project: Path, file: tupl
         assert refused.exit_code in (1, 2, 4)
         assert (out / "tables" / "orders.parquet").read_bytes() == b"of another day"
         assert [path.name for path in out.parent.iterdir()] == ["contract"]
+        return
+    if not whole:  # Parquet has no checksum of its pages: a changed byte may read as another value
         return
     found = [*pq.read_table(out / "tables" / "orders.parquet").to_pylist()]
     if (aside := out / "quarantine" / "orders.parquet").exists():
