@@ -68,6 +68,17 @@ def simulate(
 
 
 @app.command()
+def extract(
+    source: Annotated[str, typer.Option(help="Name of the source, whose source.yaml names a database.")],
+) -> None:
+    """Run the source's SQL in its own database; the result becomes its raw files. Only reads there."""
+    from pipeline import extract as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params.ingest)
+
+
+@app.command()
 def ingest(
     data: Annotated[Path, typer.Option(help="Folder with the raw CSV or Parquet files.")],
     source: Source = "contract",
@@ -348,11 +359,12 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("holdfast").setLevel(logging.INFO)
     from features.errors import HoldfastError
+    from pipeline.redaction import hide
 
     try:
         app()
     except HoldfastError as error:
-        typer.echo(f"holdfast: {error}", err=True)
+        typer.echo(f"holdfast: {hide(str(error))}", err=True)
         _leave(error.exit_code)
     except Exception as error:  # the last resort: say where the details are, keep the exit code's promise
         logging.getLogger("holdfast").debug("internal error", exc_info=True)
@@ -360,8 +372,9 @@ def main() -> None:
         import traceback
 
         with tempfile.NamedTemporaryFile("w", prefix="holdfast-error-", suffix=".log", delete=False) as file:
-            traceback.print_exc(file=file)
-        typer.echo(f"holdfast: internal error: {type(error).__name__}: {error}. Details: {file.name}", err=True)
+            file.write(hide(traceback.format_exc()))
+        said = hide(f"{type(error).__name__}: {error}")
+        typer.echo(f"holdfast: internal error: {said}. Details: {file.name}", err=True)
         _leave(3)
 
 
