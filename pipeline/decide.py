@@ -30,7 +30,8 @@ from models.risk import RiskModel
 from models.shares import UNEXPLAINED
 from models.taxonomy import observable, taxonomy
 from pipeline import history
-from pipeline.frames import features_at, known_until, plan_from, read_matrix, write_frame, write_text
+from pipeline.feature_rows import features_at
+from pipeline.frames import known_until, plan_from, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Params
 

@@ -20,10 +20,11 @@ from models.shap_plots import beeswarm
 from models.similar import similar
 from models.what_if import risk_without
 from pipeline import history
+from pipeline.chosen_model import resolve_model
 from pipeline.frames import plan_from, read_matrix, write_frame
 from pipeline.layout import Layout
 from pipeline.params import Params
-from pipeline.score import Scored, resolve_model, score
+from pipeline.scoring import Scored, scoring
 from reports.sentences import with_sentences
 
 log = logging.getLogger("holdfast")
@@ -32,9 +33,14 @@ log = logging.getLogger("holdfast")
 def run(layout: Layout, params: Params, everyone: bool = False) -> None:
     """Write `explanations.parquet`, `evidence.parquet` with its sentences in English, the scoring before as
     `previous.parquet`, and the SHAP plot."""
-    started = perf_counter()
     model, why = resolve_model(layout, None)
-    scored = score(model, why, layout, params, params.score.as_of, everyone)
+    with scoring(model, why, layout, params, params.score.as_of, everyone) as scored:
+        explain(layout, params, model, why, scored)
+
+
+def explain(layout: Layout, params: Params, model: RiskModel, why: CauseModel, scored: Scored) -> None:
+    """The stage, of a scoring."""
+    started = perf_counter()
     scores = scored.scores[scored.scores["naming"].notna()]
     now = scored.features(scored.as_of)
     chosen = now.loc[scores["account_id"], [*model.features, "as_of"]]
@@ -85,15 +91,15 @@ def told(model: RiskModel, why: CauseModel, params: Params, scored: Scored, valu
     now = scored.features(scored.as_of)
     active = ~now["lapsed"].to_numpy(dtype=bool)
     chosen = now.loc[values.index, model.features]
+    reasons = scored.scores.set_index("account_id").loc[values.index]
     compared = evidence.Compared(
         as_of=scored.as_of,
         past=past,
         account_id=pd.Series(values.index),
         now=chosen,
-        before=scored.features(past)[model.features].reindex(values.index),
+        before=scored.features(past, reasons.index.to_series())[model.features].reindex(values.index),
         peers=evidence.peer_values(now[model.features], active if active.any() else ~active).loc[values.index],
     )
-    reasons = scored.scores.set_index("account_id").loc[values.index]
     parts = [
         evidence.for_reasons(compared, why.contributions(chosen), reasons),
         evidence.against_loss(compared, values),

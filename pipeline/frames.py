@@ -1,4 +1,4 @@
-"""What several stages read and write: the matrix, frames as Parquet or CSV, the features at one as_of."""
+"""What several stages read and write: the matrix, frames as Parquet or CSV, texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -15,11 +14,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from features.errors import ConfigurationError, ContractError
-from features.fold import connect, open_tables
 from features.labels import DEFINITIONS, Rules
-from features.matrix import Plan, build, features_of
+from features.matrix import Plan
 from features.periods import Duration, Label
-from pipeline.layout import Layout
 from pipeline.params import Featurize
 
 SILENCE = "silent"  # the definition of a loss that needs no name
@@ -98,40 +95,6 @@ def read_matrix(folder: Path, cutoffs: Sequence[date] | None = None) -> pd.DataF
         )
     frame: pd.DataFrame = table.sort_by([("as_of", "ascending"), ("account_id", "ascending")]).to_pandas()
     return frame
-
-
-def features_at(
-    layout: Layout, as_of: date | None, plan: Plan, memory: str, names: Sequence[str], backs: Sequence[int] = (0,)
-) -> pd.DataFrame:
-    """Features, by name, of the accounts eligible at `as_of` (None: the day after the last order) and at the cut-offs
-    so many periods before it: rows of account and cut-off, ordered by cut-off and account.
-
-    `backs` holds 0, the as_of itself. Raises ConfigurationError if nobody is eligible then, ContractError if the tables
-    cannot show a feature.
-    """
-    with TemporaryDirectory(prefix="holdfast-") as spill:
-        connection = connect(memory, Path(spill))
-        tables = open_tables(connection, layout.tables)
-        shown = {feature.name: feature for feature in features_of(tables)}
-        missing = [name for name in names if name not in shown]
-        if missing:
-            raise ContractError(
-                f"tables: {len(missing)} features of the model cannot be built, for example {missing[0]!r}: a table or "
-                "column it was trained with is missing. Ingest the same tables, or train again without them."
-            )
-        until = known_until(tables)
-        day = until if as_of is None else as_of
-        cutoffs = [plan.period.before(day, back) for back in backs]
-        parts = list(build(connection, tables, cutoffs, plan, until, [shown[name] for name in names]))
-        connection.disconnect()
-    rows: pd.DataFrame = pa.concat_tables(parts).to_pandas()
-    rows = rows.sort_values(["as_of", "account_id"], ignore_index=True)
-    if not (rows["as_of"] == day).any():
-        raise ConfigurationError(
-            f"Nobody is eligible at {day}: no account ordered in the {plan.label.eligible} before it. "
-            f"Orders end on {until - timedelta(days=1)}; choose --as-of accordingly."
-        )
-    return rows
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
