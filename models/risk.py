@@ -24,6 +24,7 @@ from scipy.special import expit
 
 from features.catalog import DECLARED
 from features.errors import ConfigurationError, ContractError
+from features.versions import version_of
 from models.horizons import HORIZON
 from models.season import shifts
 from models.spread import interval
@@ -68,7 +69,7 @@ class Recipe:
 class RiskModel:
     """Trees, season, and what their matrix must look like.
 
-    `meta`: features, period, label, `horizon_periods` (the label's horizon in periods), `steps` (other horizons told, 1
+    `meta`: features, `feature_versions` (of their definitions, by name), period, label, `horizon_periods` (the label's horizon in periods), `steps` (other horizons told, 1
     to so many periods), `season` (shifts of log-odds by day of the year), `spread` (how far off it was at cut-offs held out, `models/spread.py`; None where not measured).
     """
 
@@ -143,7 +144,9 @@ class RiskModel:
             raise ConfigurationError(f"{folder} holds no model: {missing[0]} is missing. Run `holdfast train` first.")
         content = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
         content.pop("hash")
-        if lacking := sorted({"horizon_periods", "steps", "season", "spread", "known_until"} - set(content)):
+        if lacking := sorted(
+            {"horizon_periods", "steps", "season", "spread", "known_until", "feature_versions"} - set(content)
+        ):
             raise ConfigurationError(
                 f"{folder / META_FILE} lacks {', '.join(lacking)}: another version made it. Run `holdfast train` again."
             )
@@ -182,7 +185,8 @@ def fit(
     data = lgb.Dataset(rows[names].to_numpy(dtype=np.float64), label, init_score=season, feature_name=names)
     parameters = recipe.parameters() | {"monotone_constraints": [*_directions(features), -1]}
     booster = lgb.train(parameters, data, num_boost_round=recipe.rounds)
-    return RiskModel(booster, {**meta, "features": list(features)})
+    versions = {name: version_of(DECLARED[name]) for name in features}
+    return RiskModel(booster, {**meta, "features": list(features), "feature_versions": versions})
 
 
 def _directions(features: Sequence[str]) -> list[int]:

@@ -30,7 +30,13 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 SCORER = Path(__file__).with_name("scorer.py")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "mlflow")
-LISTS = ("features", "constant_features", "train_cutoffs", "season")  # of a model's meta: a run is told how many
+LISTS = (
+    "features",
+    "feature_versions",
+    "constant_features",
+    "train_cutoffs",
+    "season",
+)  # of a model's meta: a run is told how many
 CARD = "model_card.json"  # artifact of a run: the facts of the model card
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from features.errors import ConfigurationError, ContractError
+from features.errors import ConfigurationError
 from features.fold import connect, open_tables
 from features.matrix import Plan, build, features_of, schema_of
+from features.versions import require
 from pipeline.frames import known_until
 from pipeline.layout import Layout
 
+NONE: Mapping[str, str] = {}
 COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -71,13 +73,19 @@ def keep(parts: Iterable[pa.Table], folder: Path, schema: pa.Schema, as_of: date
 
 @contextmanager
 def feature_rows(
-    layout: Layout, as_of: date | None, plan: Plan, memory: str, names: Sequence[str], backs: Sequence[int] = (0,)
+    layout: Layout,
+    as_of: date | None,
+    plan: Plan,
+    memory: str,
+    names: Sequence[str],
+    backs: Sequence[int] = (0,),
+    versions: Mapping[str, str] = NONE,
 ) -> Iterator[FeatureRows]:
     """Features, by name, of the accounts eligible at `as_of` (None: the day after the last order) and at the cut-offs
     so many periods before it; they are there while the context lasts.
 
-    `backs` holds 0, the as_of itself. Raises ConfigurationError if nobody is eligible then, ContractError if the tables
-    cannot show a feature.
+    `backs` holds 0, the as_of itself; `versions`: of the features' definitions, as a model learned from them. Raises
+    ConfigurationError if nobody is eligible then, ContractError if the tables do not show the features so.
     """
     with TemporaryDirectory(prefix="holdfast-") as name:
         folder, spill = Path(name), Path(name) / "engine"
@@ -85,12 +93,7 @@ def feature_rows(
         connection = connect(memory, spill)
         tables = open_tables(connection, layout.tables)
         shown = {feature.name: feature for feature in features_of(tables)}
-        missing = [name for name in names if name not in shown]
-        if missing:
-            raise ContractError(
-                f"tables: {len(missing)} features of the model cannot be built, for example {missing[0]!r}: a table or "
-                "column it was trained with is missing. Ingest the same tables, or train again without them."
-            )
+        require(names, versions, list(shown.values()))
         until = known_until(tables)
         day = until if as_of is None else as_of
         cutoffs = [plan.period.before(day, back) for back in backs]

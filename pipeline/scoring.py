@@ -61,7 +61,8 @@ def scoring(
     plan = plan_from(dict(model.meta), params.featurize.block)
     backs = sorted({*range(why.recipe.lags + 1), 1, PAST})
     phases.begin("features")
-    with feature_rows(layout, as_of, plan, params.featurize.memory, model.features, backs) as rows:
+    memory, versions = params.featurize.memory, model.meta["feature_versions"]
+    with feature_rows(layout, as_of, plan, memory, model.features, backs, versions) as rows:
         phases.begin("risk")
         parts = [risks(model, part, params.score.level) for part in rows.blocks(rows.as_of)]
         frame = ranked(pd.concat(parts, ignore_index=True), params)

@@ -58,7 +58,9 @@ def test_features_at_the_cut_offs_before_come_with_those_at_the_day(layout):
 
 def test_features_that_the_tables_cannot_show_are_counted_and_one_is_named(layout):
     names = ["recency", "rebates_overdue", "manager_absent"]
-    with pytest.raises(ContractError, match=r"tables: 2 features of the model cannot be built, .* 'rebates_overdue': "):
+    with pytest.raises(
+        ContractError, match=r"which has 3 features .*\n  - rebates_overdue: no table shows it\n  - manager_absent: "
+    ):
         features_at(layout, None, PLAN, "1GB", names)
 
 
