@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -23,19 +24,19 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import psutil
 
 from benchmarks.matrix import CARE, FIRST, generate_care
 from features.fold import connect, open_tables
 from features.matrix import KEYS, build, write
 from features.periods import rolling_cutoffs
 from models import competing
-from models.causes import CauseModel, CauseRecipe
+from models.causes import CauseRecipe
 from models.risk import RiskModel
 from pipeline.feature_rows import feature_rows
 from pipeline.frames import plan_from, plan_of, read_matrix
 from pipeline.layout import Layout
 from pipeline.params import Params, load
+from pipeline.score import Request, run
 from pipeline.train import fit_at
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,7 +45,6 @@ ORDERS = 12  # of an account on average, over three years
 FEATURES = 60
 SAMPLE = 20_000  # accounts that the model learns from
 UNTIL = date(2025, 1, 1)
-EVERY = 0.2  # seconds between looks at the memory
 
 
 def main() -> None:
@@ -63,24 +63,24 @@ def main() -> None:
         layout = Layout(folder, SOURCE)
         if not layout.model.exists():
             prepare(layout, given.accounts)
-        scored, peak = _watched("score", folder, given.accounts)
-        risk, _ = _watched("risk", folder, given.accounts)
+        scored = _of_its_own("score", folder, given.accounts)
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
+        risk = _of_its_own("risk", folder, given.accounts)
         print("\n".join(table(scored, risk, peak)))
 
 
 def table(scored: dict[str, Any], risk: dict[str, Any], peak: float) -> list[str]:
     """The lines that are printed."""
-    seconds, accounts, told = scored["seconds"], scored["accounts"], scored["told"]
-    counts = {"features": accounts, "risk": accounts, "reasons": told, "write": accounts}
+    seconds, accounts, told = scored["seconds"], scored["counts"]["accounts"], scored["counts"]["with_reasons"]
+    whole = sum(seconds.values())
     return [
         f"{accounts:,} accounts scored, reasons of {told:,}; {FEATURES} features, {scored['trees']} trees, "
         f"{scored['horizons']} horizons; {os.cpu_count()} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '-')}",
         *(
-            f"{name:10s}{taken:9.1f} s{counts[name] / taken:12,.0f} accounts/s"
+            f"{name:10s}{taken:9.1f} s{(told if name == 'reasons' else accounts) / taken:12,.0f} accounts/s"
             for name, taken in seconds.items()
-            if name in counts
         ),
-        f"{'in all':10s}{scored['all']:9.1f} s{accounts / scored['all']:12,.0f} accounts/s",
+        f"{'in all':10s}{whole:9.1f} s{accounts / whole:12,.0f} accounts/s",
         f"peak memory {peak:.2f} GB",
         f"risk alone, one horizon: {risk['own']:.2f} s; LightGBM's predict on the same matrix: {risk['lightgbm']:.2f} s; "
         f"{risk['own'] / risk['lightgbm']:.2f} x",
@@ -162,63 +162,20 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _watched(only: str, folder: Path, accounts: int) -> tuple[dict[str, Any], float]:
-    """What a process of its own says, and the peak memory (GB) of it and of all that it starts."""
+def _of_its_own(only: str, folder: Path, accounts: int) -> dict[str, Any]:
+    """What a process of its own says in its last line."""
     command = [sys.executable, "-m", "benchmarks.scoring", "--only", only]
     command += ["--folder", str(folder), "--accounts", str(accounts)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        peak = 0
-        watched = psutil.Process(process.pid)
-        while process.poll() is None:
-            peak = max(peak, _memory(watched))
-            time.sleep(EVERY)
-        said = process.stdout.read() if process.stdout else ""
-    if process.returncode:
-        raise SystemExit(f"benchmarks.scoring --only {only} ended with {process.returncode}")
-    return json.loads(said.splitlines()[-1]), peak / 1e9
-
-
-def _memory(process: psutil.Process) -> int:
-    """Bytes resident of a process and its children: shared and mapped files count too."""
-    total = 0
-    for one in (process, *_children(process)):
-        try:
-            total += one.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
-    return total
-
-
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return said
 
 
 def score(layout: Layout, params: Params) -> dict[str, Any]:
-    """Score all accounts as `holdfast score` does; counts and seconds."""
-    from pipeline import history
-    from pipeline.frames import write_frame
-    from pipeline.phases import Phases
-    from pipeline.scoring import scoring
-
-    started = time.perf_counter()
-    phases = Phases()
-    model, why = RiskModel.load(layout.model), CauseModel.load(layout.causes)
-    with scoring(model, why, layout, params, None, phases=phases) as scored:
-        phases.begin("write")
-        write_frame(scored.scores, layout.scores)
-        history.keep(layout, scored.scores, scored.features(scored.as_of)[model.features], model, why)
-        scores = scored.scores
-    return {
-        "accounts": len(scores),
-        "told": int(scores["naming"].notna().sum()),
-        "trees": model.booster.num_trees(),
-        "horizons": len({model.main, *model.steps}),
-        "seconds": phases.seconds,
-        "all": time.perf_counter() - started,
-    }
+    """Score all accounts as `holdfast score` does; its summary, with what it was done by."""
+    model = RiskModel.load(layout.model)
+    said = run(layout, params, Request(force=True))
+    return {**said, "trees": model.booster.num_trees(), "horizons": len({model.main, *model.steps})}
 
 
 if __name__ == "__main__":

@@ -264,6 +264,12 @@ def downloaded_model(source: str, which: str) -> Iterator[Path]:
         yield Path(folder) / "artifacts" / "model"
 
 
+def version_behind(source: str, alias: str) -> str:
+    """The version of the registered model that an alias names."""
+    with quiet_mlflow() as mlflow:
+        return str(mlflow.MlflowClient().get_model_version_by_alias(registered_name(source), alias).version)
+
+
 def _calibration_figure(predictions: pd.DataFrame) -> Any:
     from matplotlib.figure import Figure
 

@@ -24,7 +24,7 @@ from pipeline.chosen_model import resolve_model
 from pipeline.frames import plan_from, read_matrix, write_frame
 from pipeline.layout import Layout
 from pipeline.params import Params
-from pipeline.scoring import Scored, scoring
+from pipeline.scoring import Scored, scoring, settled_day
 from reports.sentences import with_sentences
 
 log = logging.getLogger("holdfast")
@@ -33,8 +33,9 @@ log = logging.getLogger("holdfast")
 def run(layout: Layout, params: Params, everyone: bool = False) -> None:
     """Write `explanations.parquet`, `evidence.parquet` with its sentences in English, the scoring before as
     `previous.parquet`, and the SHAP plot."""
-    model, why = resolve_model(layout, None)
-    with scoring(model, why, layout, params, params.score.as_of, everyone) as scored:
+    model, why, _ = resolve_model(layout, None)
+    day = settled_day(layout, params, params.score.as_of)
+    with scoring(model, why, layout, params, day, everyone) as scored:
         explain(layout, params, model, why, scored)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -17,6 +18,7 @@ from features.errors import ConfigurationError, ContractError
 from features.labels import DEFINITIONS, Rules
 from features.matrix import Plan
 from features.periods import Duration, Label
+from pipeline.lineage import KEY, Lineage, beside
 from pipeline.params import Featurize
 
 SILENCE = "silent"  # the definition of a loss that needs no name
@@ -97,20 +99,32 @@ def read_matrix(folder: Path, cutoffs: Sequence[date] | None = None) -> pd.DataF
     return frame
 
 
-def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Write Parquet or CSV, by the ending, whole or not at all; the same frame gives the same bytes.
+def write_frame(frame: pd.DataFrame, path: Path, lineage: Lineage | None = None) -> None:
+    """Write Parquet or CSV, by the ending, whole or not at all; the same frame and lineage give the same bytes.
 
     Raises ConfigurationError for another ending.
     """
-    if path.suffix not in (".parquet", ".csv"):
-        raise ConfigurationError(f"{path}: the ending must be .parquet or .csv.")
+    require_ending(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.writing")
     if path.suffix == ".csv":
         frame.to_csv(temporary, index=False, lineterminator="\n")
-    else:
-        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), temporary)
+        beside(path).unlink(missing_ok=True)  # first, so that it never stands beside rows of another origin
+        os.replace(temporary, path)
+        if lineage is not None:
+            write_text(json.dumps(lineage, indent=1) + "\n", beside(path))
+        return
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    if lineage is not None:
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: json.dumps(lineage).encode()})
+    pq.write_table(table, temporary)
     os.replace(temporary, path)
+
+
+def require_ending(path: Path) -> None:
+    """Raise ConfigurationError unless `write_frame` knows the ending."""
+    if path.suffix not in (".parquet", ".csv"):
+        raise ConfigurationError(f"{path}: the ending must be .parquet or .csv.")
 
 
 def write_text(text: str, path: Path) -> None:

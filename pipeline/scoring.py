@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from scipy.special import expit
 
+from features.errors import LimitError
+from features.fold import connect, open_tables
 from features.matrix import SILENT
 from models import naming
 from models.campaign import Economics
@@ -20,7 +22,7 @@ from models.evidence import PAST
 from models.profit import contact_profit
 from models.risk import RiskModel
 from pipeline.feature_rows import FeatureRows, feature_rows
-from pipeline.frames import plan_from
+from pipeline.frames import known_until, plan_from
 from pipeline.layout import Layout
 from pipeline.params import Params
 from pipeline.phases import Phases
@@ -48,7 +50,7 @@ def scoring(
     why: CauseModel,
     layout: Layout,
     params: Params,
-    as_of: date | None,
+    as_of: date,
     everyone: bool = False,
     phases: Phases | None = None,
 ) -> Iterator[Scored]:
@@ -90,9 +92,26 @@ def scoring(
         yield Scored(scores, rows)
 
 
+def settled_day(layout: Layout, params: Params, as_of: date | None) -> date:
+    """The day to score at: `as_of`, or the day after the last order where it is None.
+
+    Raises LimitError if the orders end more than `score.max_age` before it.
+    """
+    connection = connect(params.featurize.memory)
+    until = known_until(open_tables(connection, layout.tables))
+    connection.disconnect()
+    day, most = as_of or until, params.score.max_age
+    if most is not None and most.after(until) < day:
+        raise LimitError(
+            f"orders: they end on {until - timedelta(days=1)}, {(day - until).days + 1} days before {day}; more than "
+            f"{most} are too old to score (score.max_age). Ingest newer data, choose an earlier --as-of, or raise the limit."
+        )
+    return day
+
+
 def risks(model: RiskModel, part: pa.Table, level: float) -> pd.DataFrame:
     """Of a block of accounts the risk with its interval, that of other horizons, and the amount of a year."""
-    frame = part.to_pandas()
+    frame: pd.DataFrame = part.to_pandas()
     by_horizon = model.log_odds_by_horizon(frame, [model.main, *model.steps])
     chance = expit(by_horizon)
     low, high = model.interval(by_horizon[:, 0], level)
