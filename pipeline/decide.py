@@ -25,6 +25,7 @@ from models.avoidable import avoidable_risk
 from models.campaign import Economics
 from models.causes import CauseModel
 from models.economics import Given, Winning, compare
+from models.lineage import read_lineage
 from models.playbook import playbook
 from models.risk import RiskModel
 from models.shares import UNEXPLAINED
@@ -95,8 +96,9 @@ def run(layout: Layout, params: Params) -> None:
         left = leavers.if_left(connection, tables, day, plan, model, features, params.leavers.ago)
         _decide(seen, left, frames, told)
         connection.disconnect()
+    told["lineage"] = read_lineage(layout.scores)
     for name, frame in frames.items():
-        write_frame(frame, layout.decisions / f"{name}.parquet")
+        write_frame(frame, layout.decisions / f"{name}.parquet", told["lineage"])
     write_text(json.dumps(told, indent=1, sort_keys=True, default=str) + "\n", layout.decisions / "decisions.json")
     do = frames["worklist"]["decision"] == "do"
     log.info(

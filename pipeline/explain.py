@@ -15,6 +15,7 @@ from models import evidence
 from models.attribution import contributions, grouped, points
 from models.causes import CauseModel
 from models.changes import changes
+from models.lineage import read_lineage
 from models.risk import RiskModel
 from models.shap_plots import beeswarm
 from models.similar import similar
@@ -64,14 +65,15 @@ def explain(layout: Layout, params: Params, model: RiskModel, why: CauseModel, s
         ],
         axis=1,
     ).rename_axis("account_id")
-    write_frame(result.reset_index(), layout.explanations)
-    write_frame(before.table(), layout.previous)
+    lineage = read_lineage(layout.scores)
+    write_frame(result.reset_index(), layout.explanations, lineage)
+    write_frame(before.table(), layout.previous, lineage)
     label = plan_from(dict(model.meta), params.featurize.block).label
     past = read_matrix(layout.matrix)
     alike = similar(model, chosen.reset_index(), past, label, params.similar.accounts, params.similar.cutoffs)
-    write_frame(alike, layout.similar)
+    write_frame(alike, layout.similar, lineage)
     sentences = with_sentences(told(model, why, params, scored, values[model.features]))
-    write_frame(sentences, layout.evidence)
+    write_frame(sentences, layout.evidence, lineage)
     beeswarm(model, chosen.head(params.explain.plot_accounts).reset_index(drop=True), layout.plots / "shap.png")
     log.info(
         "explain %s: %s accounts, %s with a reason named, %s with two candidates, %s sentences; %.1f s; wrote %s",

@@ -18,7 +18,7 @@ from features.errors import ConfigurationError, ContractError
 from features.labels import DEFINITIONS, Rules
 from features.matrix import Plan
 from features.periods import Duration, Label
-from pipeline.lineage import KEY, Lineage, beside
+from models.lineage import Lineage, beside, with_lineage
 from pipeline.params import Featurize
 
 SILENCE = "silent"  # the definition of a loss that needs no name
@@ -114,10 +114,7 @@ def write_frame(frame: pd.DataFrame, path: Path, lineage: Lineage | None = None)
         if lineage is not None:
             write_text(json.dumps(lineage, indent=1) + "\n", beside(path))
         return
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    if lineage is not None:
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: json.dumps(lineage).encode()})
-    pq.write_table(table, temporary)
+    pq.write_table(with_lineage(pa.Table.from_pandas(frame, preserve_index=False), lineage), temporary)
     os.replace(temporary, path)
 
 

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.causes import CauseModel
+from models.lineage import Lineage
 from models.risk import RiskModel
 from pipeline.frames import write_frame, write_text
 from pipeline.layout import Layout
-from pipeline.lineage import Lineage
 
 META_FILE = "scoring.json"
 GROUP = 100_000  # rows of features that are written together

@@ -19,13 +19,13 @@ import pandas as pd
 import pyarrow as pa
 
 from models import label_free
+from models.lineage import Lineage, lineage_of, read_lineage, same
 from models.risk import RiskModel
 from pipeline import history, score_changes, score_table
 from pipeline.chosen_model import resolve_model
 from pipeline.frames import require_ending, write_frame, write_text
 from pipeline.job import alone, scratch
 from pipeline.layout import Layout
-from pipeline.lineage import Lineage, lineage_of, read_lineage, same
 from pipeline.params import Params
 from pipeline.phases import Phases
 from pipeline.scoring import Scored, scoring, settled_day
@@ -63,7 +63,7 @@ def run(layout: Layout, params: Params, asked: Request) -> dict[str, Any]:
         history.heal(layout)
         risk, why, version = resolve_model(layout, asked.model)
         day = settled_day(layout, params, asked.as_of or params.score.as_of)
-        lineage = lineage_of(layout, risk, why, version, day, deciding(params, asked.everyone))
+        lineage = lineage_of(layout.tables, risk, why, version, day, deciding(params, asked.everyone))
         before = score_changes.before(layout, asked.since, day)
         written = lineage if before is None else {**lineage, "since": before.meta["lineage"]}
         own = out.resolve() == layout.scores.resolve()

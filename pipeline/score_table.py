@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.errors import ConfigurationError
-from pipeline.lineage import Lineage
+from models.lineage import Lineage
 
 ADDRESS = "HOLDFAST_SCORES_URL"
 LINEAGE = ("model_hash", "data_hash", "model_version", "code_version", "taxonomy_version")

@@ -15,10 +15,10 @@ from filelock import FileLock
 
 from features.errors import ConfigurationError
 from models.causes import CauseModel
+from models.lineage import KEY, read_lineage
 from models.risk import RiskModel
 from pipeline import history, score
 from pipeline.layout import Layout
-from pipeline.lineage import KEY, read_lineage
 from pipeline.params import load
 from pipeline.score import Request
 from pipeline.scoring import scoring

@@ -13,13 +13,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.causes import CauseModel
 from models.risk import RiskModel
 from models.taxonomy import TAXONOMY_FILE, taxonomy
 from models.tracking import code_version, data_hash
-from pipeline.layout import Layout
 
 Lineage = Mapping[str, Any]
 KEY = b"holdfast"
@@ -29,12 +29,13 @@ TOLD = ("model_version", "code_version")  # names of things that the hashes besi
 
 
 def lineage_of(
-    layout: Layout, model: RiskModel, why: CauseModel, version: str | None, as_of: date, params: Mapping[str, Any]
+    tables: Path, model: RiskModel, why: CauseModel, version: str | None, as_of: date, params: Mapping[str, Any]
 ) -> Lineage:
-    """The lineage of a scoring; `version` of the model in the registry where it is known, `params` those that decide."""
+    """The lineage of a scoring from the contract tables in the folder `tables`; `version` of the model in the registry where
+    it is known, `params` those that decide."""
     return {
         "as_of": str(as_of),
-        "data_hash": data_hash(layout.tables),
+        "data_hash": data_hash(tables),
         "model_hash": model.content_hash,
         "cause_hash": why.content_hash,
         "model_version": version,
@@ -69,6 +70,13 @@ def read_lineage(path: Path) -> Lineage | None:
         return _mapping(json.loads(path.read_text(encoding="utf-8")).get("lineage"))
     except (OSError, ValueError):
         return None
+
+
+def with_lineage(table: pa.Table, lineage: Lineage | None) -> pa.Table:
+    """The table with its lineage in the metadata that Parquet keeps."""
+    if lineage is None:
+        return table
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), KEY: json.dumps(lineage).encode()})
 
 
 def beside(path: Path) -> Path:
