@@ -83,7 +83,9 @@ def run(layout: Layout, params: Params, asked: Request) -> dict[str, Any]:
         told = scores if before is None else score_changes.changed(scores, before.scores, params.score.changed)
         if not done:
             if own:
+                phases.begin("outlook")
                 _write_live(layout, params, scores, risk, lineage)
+                phases.begin("write")
             write_frame(told, out, written)
         if target is not None:
             phases.begin("table")
@@ -127,7 +129,7 @@ def _summary(
     """What a scheduler is told, and the closing line of the log."""
     active = scores[~scores["lapsed"].to_numpy(bool)]
     naming = scores["naming"]
-    seconds = {name: round(taken, 3) for name, taken in phases.seconds.items()}
+    seconds = phases.seconds
     counts = {
         "accounts": len(scores),
         "active": len(active),
@@ -157,6 +159,7 @@ def _summary(
         "expected_losses": float(active["risk"].sum()),
         "expected_loss": float(active["expected_loss"].sum()),
         "seconds": seconds,
+        "processor_seconds": phases.processor,
         "lineage": lineage,
         "paths": {"scores": str(out), "history": str(layout.history / str(lineage["as_of"])), "table": asked.table},
     }

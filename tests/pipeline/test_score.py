@@ -109,7 +109,7 @@ def test_the_summary_counts_what_the_scores_say(project):
     }  # fmt: skip
     assert summary["expected_losses"] == pytest.approx(active["risk"].sum())
     assert summary["expected_loss"] == pytest.approx(active["expected_loss"].sum())
-    assert list(summary["seconds"]) == ["prepare", "features", "risk", "reasons", "keep", "write"]
+    assert list(summary["seconds"]) == ["prepare", "features", "risk", "reasons", "keep", "write", "outlook"]
     assert summary["paths"]["scores"] == str(project.scores)
 
 
