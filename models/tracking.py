@@ -30,7 +30,13 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 SCORER = Path(__file__).with_name("scorer.py")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "mlflow")
-LISTS = ("features", "constant_features", "train_cutoffs", "season")  # of a model's meta: a run is told how many
+LISTS = (
+    "features",
+    "feature_versions",
+    "constant_features",
+    "train_cutoffs",
+    "season",
+)  # of a model's meta: a run is told how many
 CARD = "model_card.json"  # artifact of a run: the facts of the model card
 
 
@@ -256,6 +262,12 @@ def downloaded_model(source: str, which: str) -> Iterator[Path]:
                 f"{str(error).splitlines()[0]} Known aliases are 'challenger', and 'champion' once the gate is passed."
             ) from None
         yield Path(folder) / "artifacts" / "model"
+
+
+def version_behind(source: str, alias: str) -> str:
+    """The version of the registered model that an alias names."""
+    with quiet_mlflow() as mlflow:
+        return str(mlflow.MlflowClient().get_model_version_by_alias(registered_name(source), alias).version)
 
 
 def _calibration_figure(predictions: pd.DataFrame) -> Any:

@@ -7,7 +7,7 @@ import os
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,20 @@ app = typer.Typer(
 Source = Annotated[str, typer.Option(help="Name of the source: a folder under sources/.")]
 By = Annotated[str | None, typer.Option(help="Who decides; default: the user, from USER.")]
 Everyone = Annotated[bool, typer.Option("--all", help="Reasons of all accounts, not of the riskiest ones alone.")]
+
+
+@app.callback()
+def options(
+    log_format: Annotated[
+        str, typer.Option("--log-format", help="text, or json: an object a line on standard error.")
+    ] = "text",
+) -> None:
+    from features.errors import ConfigurationError
+    from pipeline import logs
+
+    if log_format not in logs.FORMATS:
+        raise ConfigurationError(f"--log-format {log_format!r} is not known. Choose among {', '.join(logs.FORMATS)}.")
+    logs.set_up(log_format)
 
 
 def _setup(source: str) -> tuple[Layout, Params]:
@@ -213,12 +227,32 @@ def score(
         str | None, typer.Option(help="Folder of a model, alias (champion, challenger) or version.")
     ] = None,
     everyone: Everyone = False,
+    force: Annotated[bool, typer.Option("--force", help="Score again what is already scored.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Write only what changed since the scoring kept of that day, or since the 'previous' one."),
+    ] = None,
+    to_table: Annotated[
+        str | None,
+        typer.Option(help="Write the rows into this table of PostgreSQL too, at the address in HOLDFAST_SCORES_URL."),
+    ] = None,
+    summary: Annotated[
+        str | None, typer.Option(help="File for a JSON summary, written on failure too; - for standard output.")
+    ] = None,
 ) -> None:
-    """Score every eligible account: risk, rank, expected loss; reasons of the riskiest ones (explain.rank)."""
-    from pipeline import score as stage
+    """Score every eligible account: risk, rank, expected loss; reasons of the riskiest ones (explain.rank).
 
-    layout, params = _setup(source)
-    stage.run(layout, params, _day(as_of), out or layout.scores, model, everyone)
+    What is already scored, by the same model from the same data, is not scored again; a run that was killed is completed
+    by the next one.
+    """
+    from pipeline import score as stage
+    from pipeline.job import summarised
+
+    def work() -> dict[str, Any]:
+        layout, params = _setup(source)
+        return stage.run(layout, params, stage.Request(_day(as_of), out, model, everyone, force, since, to_table))
+
+    summarised(summary, {"command": "score", "source": source, "as_of": as_of}, work)
 
 
 @app.command()
@@ -356,25 +390,26 @@ def run(
 
 def main() -> None:
     """Run the command line; a user's mistake is one message and its exit code, never a traceback."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("holdfast").setLevel(logging.INFO)
     from features.errors import HoldfastError
+    from pipeline import logs
     from pipeline.redaction import hide
+
+    logs.set_up(logs.TEXT)
+    log = logging.getLogger("holdfast")
 
     try:
         app()
     except HoldfastError as error:
-        typer.echo(f"holdfast: {hide(str(error))}", err=True)
+        log.error("holdfast: %s", hide(str(error)), extra={"exit_code": error.exit_code})
         _leave(error.exit_code)
     except Exception as error:  # the last resort: say where the details are, keep the exit code's promise
-        logging.getLogger("holdfast").debug("internal error", exc_info=True)
         import tempfile
         import traceback
 
         with tempfile.NamedTemporaryFile("w", prefix="holdfast-error-", suffix=".log", delete=False) as file:
             file.write(hide(traceback.format_exc()))
-        said = hide(f"{type(error).__name__}: {error}")
-        typer.echo(f"holdfast: internal error: {said}. Details: {file.name}", err=True)
+        told = hide(f"{type(error).__name__}: {error}")
+        log.error("holdfast: internal error: %s. Details: %s", told, file.name, extra={"exit_code": 3})
         _leave(3)
 
 

@@ -25,12 +25,14 @@ from models.avoidable import avoidable_risk
 from models.campaign import Economics
 from models.causes import CauseModel
 from models.economics import Given, Winning, compare
+from models.lineage import read_lineage
 from models.playbook import playbook
 from models.risk import RiskModel
 from models.shares import UNEXPLAINED
 from models.taxonomy import observable, taxonomy
 from pipeline import history
-from pipeline.frames import features_at, known_until, plan_from, read_matrix, write_frame, write_text
+from pipeline.feature_rows import features_at
+from pipeline.frames import known_until, plan_from, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Params
 
@@ -94,8 +96,9 @@ def run(layout: Layout, params: Params) -> None:
         left = leavers.if_left(connection, tables, day, plan, model, features, params.leavers.ago)
         _decide(seen, left, frames, told)
         connection.disconnect()
+    told["lineage"] = read_lineage(layout.scores)
     for name, frame in frames.items():
-        write_frame(frame, layout.decisions / f"{name}.parquet")
+        write_frame(frame, layout.decisions / f"{name}.parquet", told["lineage"])
     write_text(json.dumps(told, indent=1, sort_keys=True, default=str) + "\n", layout.decisions / "decisions.json")
     do = frames["worklist"]["decision"] == "do"
     log.info(

@@ -221,6 +221,8 @@ class Evaluate(Section):
 class Score(Section):
     as_of: date | None
     level: float = Field(gt=0, lt=1)
+    max_age: DurationField | None
+    changed: float = Field(ge=0, le=1)
 
 
 class Money(Section):

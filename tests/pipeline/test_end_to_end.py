@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from models import evidence
+from models.lineage import read_lineage
 from pipeline.pseudonyms import Pseudonyms
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -276,6 +277,37 @@ def test_slices_are_cut_by_the_accounts_own_facts(market):
     assert "By kind of active account" in (folder / "model_card.md").read_text()
 
 
+def test_every_output_after_the_scores_says_which_scoring_it_is_of(market):
+    folder = market / "artifacts/simulated"
+    lineage = read_lineage(folder / "scores.parquet")
+    assert lineage["as_of"] == "2023-07-01"
+    tables = [folder / f"{name}.parquet" for name in ("explanations", "evidence", "previous", "similar")]
+    tables += [*(folder / "decisions").glob("*.parquet"), *(folder / "report/data").glob("*.parquet")]
+    assert len(tables) > 12
+    for path in (*tables, folder / "decisions/decisions.json", folder / "live.json"):
+        assert read_lineage(path) == lineage, path
+    assert json.loads((folder / "report/data/lineage.json").read_text()) == lineage
+
+
+def test_a_scheduler_is_told_how_it_ended_as_json(market):
+    asked = ["--log-format", "json", "score", "--as-of", "2023-06-15", "--out", "d.csv", "--summary"]
+    done = holdfast(market, *asked, "-")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["status"], summary["exit_code"], summary["as_of"]) == ("scored", 0, "2023-06-15")
+    assert summary["counts"]["accounts"] == len(pd.read_csv(market / "d.csv"))
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [set(line) for line in lines] == [{"time", "level", "logger", "message", "fields"}]
+    assert lines[0]["fields"]["counts"] == summary["counts"]
+    failed = holdfast(market, *asked, "failed.json", "--model", "nobody")
+    assert failed.returncode == 2
+    summary = json.loads((market / "failed.json").read_text())
+    assert (summary["status"], summary["exit_code"]) == ("failed", 2)
+    told = [json.loads(line) for line in failed.stderr.splitlines()]
+    assert told[-1]["message"] == f"holdfast: {summary['message']}"
+    assert (told[-1]["level"], told[-1]["fields"]) == ("error", {"exit_code": 2})
+
+
 def test_what_is_expected_of_the_scoring_is_written_and_shown(market):
     folder = market / "artifacts/simulated"
     live = json.loads((folder / "live.json").read_text())
@@ -349,7 +381,8 @@ def test_the_same_inputs_give_the_same_bytes(market):
         )
     }
     for stage in STAGES:
-        assert holdfast(market, stage).returncode == 0
+        force = ["--force"] if stage == "score" else []
+        assert holdfast(market, stage, *force).returncode == 0
     after = {name: digest(market / "artifacts/simulated" / name) for name in before}
     assert after == before
 
@@ -369,7 +402,12 @@ def test_score_at_a_date_as_csv_by_path_and_by_alias(market):
     [
         (["score", "--model", "nobody"], 2, "'nobody' is neither a folder with a model nor an alias"),
         (["score", "--as-of", "15.3.2023"], 2, "is not a date. Write it as 2024-03-31"),
-        (["score", "--as-of", "2031-01-01"], 2, "Nobody is eligible at 2031-01-01"),
+        (["score", "--as-of", "2031-01-01"], 4, "2742 days before 2031-01-01; more than 45 days are too old to score"),
+        (["score", "--as-of", "2019-01-01"], 2, "Nobody is eligible at 2019-01-01"),
+        (["score", "--since", "previous"], 2, "--since writes only what changed"),
+        (["score", "--since", "yesterday", "--out", "c.csv"], 2, "'yesterday' must be 'previous' or a day before"),
+        (["score", "--to-table", "scores; drop"], 2, "'scores; drop' is no name of a table"),
+        (["--log-format", "xml", "score"], 2, "'xml' is not known. Choose among text, json"),
         (["score", "--out", "scores.xls"], 2, "the ending must be .parquet or .csv"),
         (["reasons", "--learn", "--placebo"], 2, "Give one of --learn, --placebo, --benchmark and --tune"),
         (["reasons", "--benchmark", "--scenario", "sunny"], 2, "'sunny' is not known. There are: plain, hidden"),
