@@ -56,7 +56,7 @@ class Bins:
         missing = np.isnan(given)
         place = np.searchsorted(self.edges, given[~missing], side="left")
         found = np.bincount(place, minlength=len(self.edges) + 1)
-        return np.r_[found, missing.sum()].astype(np.float64)
+        return np.asarray(np.r_[found, missing.sum()], dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from features.periods import Duration, Label
 from models.causes import CauseModel
+from models.hindsight import Scoring
 from models.risk import RiskModel
 from pipeline.frames import write_frame, write_text
 from pipeline.layout import Layout
@@ -57,6 +59,30 @@ def last_before(layout: Layout, as_of: date) -> Past | None:
 def every(layout: Layout) -> list[Past]:
     """All scorings kept, oldest first."""
     return [_read(layout, day) for day in _days(layout)]
+
+
+def of(layout: Layout, as_of: date) -> Past | None:
+    """The scoring kept of a day; None where there is none."""
+    return _read(layout, as_of) if as_of in _days(layout) else None
+
+
+def scorings(kept: list[Past], label: Label) -> list[Scoring]:
+    """The scorings that can be judged once matured: those of silence, whose horizon and booking lag were noted; `label`
+    gives what was not."""
+    return [
+        Scoring(
+            past.as_of,
+            past.scores,
+            replace(
+                label,
+                horizon=Duration.parse(past.meta["horizon"]),
+                booking_lag=Duration.parse(past.meta["booking_lag"]),
+            ),
+            date.fromisoformat(past.meta["known_until"]) if past.meta["known_until"] else None,
+        )
+        for past in kept
+        if past.meta.get("booking_lag") and not past.meta["label"]
+    ]
 
 
 def _days(layout: Layout) -> list[date]:
