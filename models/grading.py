@@ -27,7 +27,7 @@ from models.hindsight import Scoring, outcomes
 from models.metrics import METRICS, FloatArray, Metric, ece, measure
 from models.taxonomy import taxonomy
 
-GRADED: dict[str, Metric] = {name: METRICS[name] for name in ("auc", "lift_10", "brier", "ece")}
+GRADED: dict[str, Metric] = {name: METRICS[name] for name in ("auc", "average_precision", "lift_10", "brier", "ece")}
 CHECKED, WRITTEN = "audited", "unaudited"
 
 
@@ -44,7 +44,7 @@ def grade(
     limits of calibration. A grade has `as_of`, `matured`, `foresight`, `accounts` (active), `lost`, `expected` with
     `expected_low` and `expected_high` (where chance leaves the losses with probability 1 - `by_chance`), for each of GRADED
     {"value", "low", "high"}, `ece_by_chance` (exceeded with probability `by_chance` if the risks are right), `promised`
-    (of auc, lift_10, brier and share_lost), and `names` (CHECKED and WRITTEN, as `_names` gives them). Without a loss, or
+    (of GRADED but ece, and of share_lost), and `names` (CHECKED and WRITTEN, as `_names` gives them). Without a loss, or
     without an account that was kept, there is no AUC: None.
 
     Raises ContractError if a scoring lacks a column.
@@ -85,7 +85,7 @@ def _grade(
         "expected_high": min(float(risk.sum()) + reach, float(len(risk))),
         **{name: found[name] for name in GRADED},
         "ece_by_chance": float(np.quantile(_errors(risk, seed), 1 - by_chance)),
-        "promised": {name: promised[name] for name in ("auc", "lift_10", "brier", "share_lost")},
+        "promised": {name: promised[name] for name in ("auc", "average_precision", "lift_10", "brier", "share_lost")},
         "names": {
             CHECKED: _names(active, exits[exits["audited"]], level),
             WRITTEN: _names(active, exits[~exits["audited"]], level),
