@@ -15,6 +15,7 @@ from reports.language import speaking
 from reports.monitoring_charts import Line, Span, histogram, spans, timeline
 from reports.words import count, day, number, percent
 
+FILE = "monitoring.html"
 SHOWN = 25  # features in the table of those that are fine
 
 
