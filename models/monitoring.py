@@ -31,6 +31,7 @@ Verdict = Literal["fine", "watch", "alarm"]
 VERDICTS: tuple[Verdict, ...] = ("fine", "watch", "alarm")
 NEAR = 16  # days by which a cut-off may miss the day a year before, as in models/season.py
 DRAWS = 2000  # exchanges by lot
+LEAST_WEIGHT = 0.005  # of the model's gain: assumed
 _TINY = 1e-9  # by which a sound value may miss its bounds
 
 
@@ -82,8 +83,9 @@ def judge(
     limit: Limit,
     chance: float | None = None,
     usual: Callable[[], float | None] = lambda: None,
+    most: Verdict = "alarm",
 ) -> Check:
-    """The check of a value; `usual` is asked only where limit and chance are passed."""
+    """The check of a value; `usual` is asked only where limit and chance are passed. No verdict is worse than `most`."""
     floor, often = chance or 0.0, None
     if value > max(limit.watch, floor):
         often = usual()
@@ -95,7 +97,7 @@ def judge(
         value=float(value),
         watch=watch,
         alarm=alarm,
-        verdict="alarm" if value > alarm else "watch" if value > watch else "fine",
+        verdict=most if value > alarm else "watch" if value > watch else "fine",
         chance=chance,
         usual=often,
     )
@@ -147,17 +149,28 @@ def population(then: Day, now: Day, pairs: Sequence[Pair], limits: Mapping[str, 
 
 
 def features(
-    then: Day, now: Day, pairs: Sequence[Pair], names: Sequence[str], limits: Mapping[str, Limit], alpha: float
+    then: Day,
+    now: Day,
+    pairs: Sequence[Pair],
+    weights: Mapping[str, float],
+    limits: Mapping[str, Limit],
+    alpha: float,
 ) -> list[Check]:
-    """Drift and missing values of each feature, at a probability `alpha` of a false alarm for all of them together."""
+    """Drift and missing values of each feature, at a probability `alpha` of a false alarm for all of them together.
+
+    `weights`: the part of the model's gain that each feature brings. The drift of one that brings less than LEAST_WEIGHT
+    is watched at most: it does not move the risk, and what it does to the reasons has a check of its own.
+    """
     found = []
-    each = alpha / max(len(names), 1)
+    each = alpha / max(len(weights), 1)
     n, m = len(then.active), len(now.active)
-    for name in names:
+    for name, weight in weights.items():
         shift = psi(then.active[name], now.active[name])
         if not shared(DECLARED[name]):
             chance = shift.by_chance(each)
-            found.append(judge("drift", name, shift.value, limits["drift"], chance, _most(pairs, _shifted(name))))
+            most: Verdict = "alarm" if weight >= LEAST_WEIGHT else "watch"
+            usual = _most(pairs, _shifted(name))
+            found.append(judge("drift", name, shift.value, limits["drift"], chance, usual, most))
         lacks = _lacking(name)
         before, after = (float(day.active[name].isna().mean()) if len(day.active) else 0.0 for day in (then, now))
         chance = missing_by_chance(before, n, after, m, each) if n and m else 0.0
@@ -213,22 +226,19 @@ def ranges(
     past: dict[date, pd.Series[float]] = {}
 
     def usual(name: str) -> Callable[[], float | None]:
-        def most() -> float | None:
+        def largest() -> float | None:
             for _, later in pairs:
                 if later.as_of not in past and (seen.low.index <= later.as_of - gap).any():
                     past[later.as_of] = seen.beyond(later.active, later.as_of - gap)
             return max((float(share[name]) for share in past.values()), default=None)
 
-        return most
+        return largest
 
     beyond = seen.beyond(now.active, trained_until)
     for name in seen.low.columns:
-        limit = limits["unseen"]
-        if shared(
-            DECLARED[name]
-        ):  # a few values; what is new to all accounts at once is looked at, and no fault of the data
-            limit = Limit(limit.watch, 1.0)
-        found.append(judge("unseen", name, float(beyond[name]), limit, None, usual(name)))
+        # what is new to all accounts of a region at once is looked at, and no fault of the data
+        most: Verdict = "watch" if shared(DECLARED[name]) else "alarm"
+        found.append(judge("unseen", name, float(beyond[name]), limits["unseen"], None, usual(name), most))
     return found
 
 

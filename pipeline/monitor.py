@@ -117,7 +117,7 @@ def run(layout: Layout, params: Params, model: str | None = None, strict: bool =
         "level": params.evaluate.level,
         **compared,
         "checks": [check.record() | {"do": to_do(check)} for check in _worst_first(checks)],
-        "weights": _weights(risk),
+        "weights": weights_of(risk),
         "grades": grades,
         "pending": [str(past) for past in pending],
         "scorings": [_told(past) for past in kept],
@@ -179,7 +179,7 @@ def drift_checks(watched: Watched, now: Day) -> tuple[list[Check], dict[str, Any
     checks = [
         *monitoring.population(then, now, pairs, limits, given.chance),
         *monitoring.risks(then, now, pairs, limits, given.chance, watched.params.evaluate.seed),
-        *monitoring.features(then, now, pairs, names, limits, given.chance),
+        *monitoring.features(then, now, pairs, weights_of(watched.model), limits, given.chance),
         *monitoring.ranges(now, pairs, seen, until, limits),
     ]
     mix, reasons = _mix(watched, then.as_of, days, given)
@@ -281,7 +281,7 @@ def _scored(layout: Layout, params: Params, risk: RiskModel, scores: pd.DataFram
     return Day(day, rows.loc[active, risk.features].assign(risk=told.loc[active, "risk"]), len(told))
 
 
-def _weights(risk: RiskModel) -> dict[str, float]:
+def weights_of(risk: RiskModel) -> dict[str, float]:
     """The part of the model's gain that each feature brings."""
     gain = risk.booster.feature_importance("gain")[: len(risk.features)]
     total = float(gain.sum()) or 1.0

@@ -12,6 +12,7 @@ from reports.words import clauses, day, number, percent, significant
 
 WIDTH = 300
 HISTOGRAM, TIMELINE, SPAN = 118, 150, 40  # heights
+MARGIN = 16  # for the slanted label of the first bin
 BEFORE, NOW = "grey", "accent"
 
 
@@ -40,10 +41,10 @@ def histogram(key: str, edges: Sequence[float], before: Sequence[float], now: Se
     names = [*_intervals(edges), "none"]
     rows = [row for row in zip(names, before, now, strict=True) if row[1] or row[2]]
     top = max((share for row in rows for share in row[1:]), default=0.0) or 1.0
-    step, floor, roof = WIDTH / max(len(rows), 1), HISTOGRAM - 34, 14
+    step, floor, roof = (WIDTH - MARGIN) / max(len(rows), 1), HISTOGRAM - 34, 14
     parts = []
     for place, (name, first, second) in enumerate(rows):
-        left = place * step
+        left = MARGIN + place * step
         for share, color, offset in ((first, BEFORE, 0.1), (second, NOW, 0.5)):
             height = share / top * (floor - roof)
             parts.append(

@@ -26,6 +26,7 @@ from models.monitoring import (
 )
 
 NAMES = ["recency", "amount_12", "reply_days_3", "contacts_3", "gap_mean"]
+WEIGHTS = dict.fromkeys(NAMES, 0.2)
 LIMITS = {
     "drift": Limit(0.1, 0.25),
     "missing": Limit(0.05, 0.2),
@@ -108,11 +109,18 @@ def test_past_pairs_end_at_the_reference():
 
 def test_a_planted_drift_is_named_and_nothing_else():
     then, now = market(1), market(2)
-    assert passed(features(on(THEN, then), on(NOW, now), [], NAMES, LIMITS, 0.01)) == []
+    assert passed(features(on(THEN, then), on(NOW, now), [], WEIGHTS, LIMITS, 0.01)) == []
     slower = now.assign(reply_days_3=now["reply_days_3"] * 2)
-    assert passed(features(on(THEN, then), on(NOW, slower), [], NAMES, LIMITS, 0.01)) == [
+    assert passed(features(on(THEN, then), on(NOW, slower), [], WEIGHTS, LIMITS, 0.01)) == [
         ("drift", "reply_days_3", "alarm")
     ]
+
+
+def test_the_drift_of_what_the_model_hardly_uses_is_watched():
+    then, now = market(1), market(2)
+    slower = now.assign(reply_days_3=now["reply_days_3"] * 2)
+    found = features(on(THEN, then), on(NOW, slower), [], {**WEIGHTS, "reply_days_3": 0.001}, LIMITS, 0.01)
+    assert passed(found) == [("drift", "reply_days_3", "watch")]
 
 
 def test_undrifted_markets_of_few_accounts_raise_no_alarm():
@@ -120,8 +128,8 @@ def test_undrifted_markets_of_few_accounts_raise_no_alarm():
     rates = {"alone": 0, "chance": 0}
     for seed in range(40):
         then, now = on(THEN, market(2 * seed, 80)), on(NOW, market(2 * seed + 1, 80))
-        rates["chance"] += bool(passed(features(then, now, [], NAMES, LIMITS, 0.01)))
-        rates["alone"] += bool(passed(features(then, now, [], NAMES, LIMITS, 0.999999)))
+        rates["chance"] += bool(passed(features(then, now, [], WEIGHTS, LIMITS, 0.01)))
+        rates["alone"] += bool(passed(features(then, now, [], WEIGHTS, LIMITS, 0.999999)))
     assert rates["chance"] <= 2
     assert rates["alone"] > 20
 
@@ -131,23 +139,23 @@ def test_a_drift_as_large_as_ever_is_usual():
     older = on(date(2022, 6, 1), then.assign(amount_12=then["amount_12"] / 2))
     growing = now.assign(amount_12=now["amount_12"] * 1.5)
     pairs = [(older, on(THEN, then))]
-    assert passed(features(on(THEN, then), on(NOW, growing), [], NAMES, LIMITS, 0.01)) != []
-    assert passed(features(on(THEN, then), on(NOW, growing), pairs, NAMES, LIMITS, 0.01)) == []
+    assert passed(features(on(THEN, then), on(NOW, growing), [], WEIGHTS, LIMITS, 0.01)) != []
+    assert passed(features(on(THEN, then), on(NOW, growing), pairs, WEIGHTS, LIMITS, 0.01)) == []
 
 
 def test_missing_values():
     then, now = market(1), market(2)
     gone = now.assign(contacts_3=np.nan)
-    found = passed(features(on(THEN, then), on(NOW, gone), [], NAMES, LIMITS, 0.01))
+    found = passed(features(on(THEN, then), on(NOW, gone), [], WEIGHTS, LIMITS, 0.01))
     assert found == [("drift", "contacts_3", "alarm"), ("missing", "contacts_3", "alarm")]
     few = now.assign(contacts_3=now["contacts_3"].where(np.arange(1000) >= 80))
-    found = passed(features(on(THEN, then), on(NOW, few), [], NAMES, LIMITS, 0.01))
+    found = passed(features(on(THEN, then), on(NOW, few), [], WEIGHTS, LIMITS, 0.01))
     assert ("missing", "contacts_3", "watch") in found
 
 
 def test_nobody_active():
     nobody = on(NOW, market(2).iloc[:0])
-    assert passed(features(on(THEN, market(1)), nobody, [], NAMES, LIMITS, 0.01)) == []
+    assert passed(features(on(THEN, market(1)), nobody, [], WEIGHTS, LIMITS, 0.01)) == []
 
 
 def test_accounts_and_lapsed_ones():
@@ -179,7 +187,7 @@ def test_what_is_new_to_all_accounts_at_once_is_looked_at_and_no_alarm():
     found = passed(ranges(on(NOW, crisis), [], seen, THEN, LIMITS))
     assert found == [("unseen", "events_company_running", "watch")]
     before = market(1).assign(events_company_running=0.0)
-    drifted = features(on(THEN, before), on(NOW, crisis), [], ["events_company_running"], LIMITS, 0.01)
+    drifted = features(on(THEN, before), on(NOW, crisis), [], {"events_company_running": 1.0}, LIMITS, 0.01)
     assert [check.kind for check in drifted] == ["missing"]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from features.catalog import DECLARED, shared
 from features.errors import ConfigurationError, LimitError
 from models.advice import ADVICE, NOTHING
 from pipeline import history
@@ -94,14 +95,16 @@ def test_a_planted_drift_is_named_and_passes_the_limit(changeable):
     layout, params = changeable
     day = found_in(layout)["as_of"]
     path = layout.history / day / "features.parquet"
+    weights = {name: weight for name, weight in found_in(layout)["weights"].items() if not shared(DECLARED[name])}
+    used = max(weights, key=lambda name: weights[name])
     features = pd.read_parquet(path)
-    features.assign(gap_mean=features["gap_mean"] * 3, amount_3=-1e12).to_parquet(path)
-    with pytest.raises(LimitError, match=r"limits are passed: .*gap_mean.*says what to do"):
+    features.assign(**{used: -1e12}).to_parquet(path)
+    with pytest.raises(LimitError, match=rf"limits are passed: .*{used}.*says what to do"):
         run(layout, params)
     alarms = {(check["kind"], check["name"]) for check in found_in(layout)["checks"] if check["verdict"] == "alarm"}
-    assert {("drift", "gap_mean"), ("unseen", "amount_3"), ("drift", "amount_3")} <= alarms
+    assert {("drift", used), ("unseen", used)} <= alarms
     assert ("drift", "contacts_3") not in alarms
-    assert {"gap_mean", "amount_3", "risk"} <= set(found_in(layout)["pictures"])
+    assert {used, "risk"} <= set(found_in(layout)["pictures"])
 
 
 def test_a_shift_of_risk_and_reasons(changeable):
