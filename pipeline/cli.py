@@ -256,6 +256,24 @@ def score(
 
 
 @app.command()
+def monitor(
+    source: Source = "simulated",
+    model: Annotated[
+        str | None,
+        typer.Option(help="As given to score: folder of a model, alias or version; default: the source's own."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict/--no-strict", help="Exit with 4 if a limit of params.yaml's monitor is passed.")
+    ] = True,
+) -> None:
+    """Hold the scoring against what its model learned from, and past scorings against what became of them."""
+    from pipeline import monitor as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params, model, strict)
+
+
+@app.command()
 def explain(source: Source = "simulated", everyone: Everyone = False) -> None:
     """Explain the riskiest accounts: why the model says so, why now, what if, sentences of evidence, SHAP plot."""
     from pipeline import explain as stage

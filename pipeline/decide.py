@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from math import isfinite
 from pathlib import Path
@@ -258,20 +258,7 @@ def _hindsight(seen: Seen) -> dict[str, Any]:
     """What became of the scorings kept that have matured, as records ready for JSON."""
     label = plan_from(dict(seen.model.meta), seen.params.featurize.block).label
     until = known_until(dict(seen.tables))
-    scorings = [
-        hindsight.Scoring(
-            past.as_of,
-            past.scores,
-            replace(
-                label,
-                horizon=Duration.parse(past.meta["horizon"]),
-                booking_lag=Duration.parse(past.meta["booking_lag"]),
-            ),
-            date.fromisoformat(past.meta["known_until"]) if past.meta["known_until"] else None,
-        )
-        for past in history.every(seen.layout)
-        if past.meta.get("booking_lag") and not past.meta["label"]  # of silence, and noted since when it was known
-    ]
+    scorings = history.scorings(history.every(seen.layout), label)
     found = hindsight.hindsight(scorings, seen.tables, until, seen.params.report.accounts, seen.params.evaluate.level)
     tables = {name: getattr(found, name).to_dict("records") for name in ("scorings", "calibration", "reasons")}
     return {**tables, "pending": [str(day) for day in found.pending]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.periods import Duration, Label
 from models.causes import CauseModel
+from models.hindsight import Scoring
 from models.lineage import Lineage
 from models.risk import RiskModel
 from pipeline.frames import write_frame, write_text
@@ -102,6 +104,25 @@ def last_before(layout: Layout, as_of: date) -> Past | None:
 def every(layout: Layout) -> list[Past]:
     """All scorings kept, oldest first."""
     return [_read(layout, day) for day in days(layout)]
+
+
+def scorings(kept: list[Past], label: Label) -> list[Scoring]:
+    """The scorings that can be judged once matured: those of silence, whose horizon and booking lag were noted; `label`
+    gives what was not."""
+    return [
+        Scoring(
+            past.as_of,
+            past.scores,
+            replace(
+                label,
+                horizon=Duration.parse(past.meta["horizon"]),
+                booking_lag=Duration.parse(past.meta["booking_lag"]),
+            ),
+            date.fromisoformat(past.meta["known_until"]) if past.meta["known_until"] else None,
+        )
+        for past in kept
+        if past.meta.get("booking_lag") and not past.meta["label"]
+    ]
 
 
 def days(layout: Layout) -> list[date]:
