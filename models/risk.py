@@ -175,14 +175,17 @@ def fit(
     recipe: Recipe,
     meta: Mapping[str, Any],
     season: FloatArray | None = None,
+    weight: FloatArray | None = None,
 ) -> RiskModel:
     """Fit the recipe on `rows`: the features, HORIZON in periods and the outcome at it in `label` (`training_rows`).
 
-    `meta` as RiskModel's, without the features; `season`: shifts of the rows, (rows,), that the trees need not explain.
+    `meta` as RiskModel's, without the features; `season`: shifts of the rows, (rows,), that the trees need not explain;
+    `weight`: for how many rows each stands, (rows,), one where None (`models/sampling.py`).
     """
     label = rows["label"].to_numpy(dtype=np.float64)
     names = [*features, HORIZON]
-    data = lgb.Dataset(rows[names].to_numpy(dtype=np.float64), label, init_score=season, feature_name=names)
+    values = rows[names].to_numpy(dtype=np.float64)
+    data = lgb.Dataset(values, label, weight=weight, init_score=season, feature_name=names)
     parameters = recipe.parameters() | {"monotone_constraints": [*_directions(features), -1]}
     booster = lgb.train(parameters, data, num_boost_round=recipe.rounds)
     versions = {name: version_of(DECLARED[name]) for name in features}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +81,27 @@ def known_until(tables: dict[str, Any]) -> date:
     return day + timedelta(days=1)
 
 
-def read_matrix(folder: Path, cutoffs: Sequence[date] | None = None) -> pd.DataFrame:
-    """The matrix of some cut-offs (all where None), ordered by as_of and account.
+def read_matrix(
+    folder: Path,
+    cutoffs: Sequence[date] | None = None,
+    accounts: Collection[str] | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """The matrix of some cut-offs, accounts and columns (all where None), ordered by as_of and account.
 
-    Raises ConfigurationError if there is no matrix, or none of a cut-off asked for.
+    Memory for what is asked for and one row group is enough, and row groups that hold nothing of it are not read beyond
+    as_of and account. `columns` must hold these two. Raises ConfigurationError if there is no matrix, or none of a cut-off
+    asked for.
     """
-    if not folder.is_dir():
-        raise ConfigurationError(f"{folder} is missing. Run `holdfast featurize` for this source first.")
-    wanted = None if cutoffs is None else ds.field("as_of").isin(list(cutoffs))
-    table = ds.dataset(folder, format="parquet").to_table(filter=wanted)
-    found = set(table["as_of"].unique().to_pylist())
-    lacking = sorted(set(cutoffs or ()) - found)
+    parts = list(parts_of(folder))
+    wanted = _wanted(cutoffs, accounts)
+    names = None if columns is None else list(columns)
+    if wanted is None:
+        table = ds.dataset(folder, format="parquet").to_table(columns=names)
+    else:
+        found = [part.to_table(filter=wanted, columns=names) for part in parts if part.count_rows(filter=wanted)]
+        table = pa.concat_tables(found) if found else parts[0].head(0, columns=names)
+    lacking = sorted(set(cutoffs or ()) - set(table["as_of"].unique().to_pylist()))
     if lacking:
         raise ConfigurationError(
             f"The matrix in {folder} has no accounts at the cut-off {lacking[0]}. Cut-offs step by whole periods between "
@@ -97,6 +109,20 @@ def read_matrix(folder: Path, cutoffs: Sequence[date] | None = None) -> pd.DataF
         )
     frame: pd.DataFrame = table.sort_by([("as_of", "ascending"), ("account_id", "ascending")]).to_pandas()
     return frame
+
+
+def parts_of(folder: Path) -> Iterator[ds.Fragment]:
+    """The row groups of a matrix, to be read one at a time. Raises ConfigurationError if there is no matrix."""
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder} is missing. Run `holdfast featurize` for this source first.")
+    for file in ds.dataset(folder, format="parquet").get_fragments():
+        yield from file.split_by_row_group()
+
+
+def _wanted(cutoffs: Sequence[date] | None, accounts: Collection[str] | None) -> ds.Expression | None:
+    chosen = {"as_of": cutoffs, "account_id": accounts}
+    terms = [ds.field(name).isin(list(values)) for name, values in chosen.items() if values is not None]
+    return reduce(and_, terms) if terms else None
 
 
 def write_frame(frame: pd.DataFrame, path: Path, lineage: Lineage | None = None) -> None:

@@ -126,6 +126,7 @@ class Audit(Section):
 class Train(Section):
     cutoffs: int = Field(ge=1)
     held_out: int = Field(ge=0)
+    sample: float = Field(gt=0, le=1)
     min_losses: int = Field(ge=1)
     rounds: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)
@@ -191,11 +192,15 @@ class Tune(Section):
         return self
 
 
+NOT_SEARCHED = ("seed", "sample")  # more rows are better, as far as memory goes
+
+
 def _of_train(name: str, *values: float) -> None:
     """Raise ValueError unless it is a number among the parameters of `train` that may take these values."""
     numbers = [known for known, field in Train.model_fields.items() if field.annotation in (int, float)]
-    if name == "seed" or name not in numbers:
-        raise ValueError(f"{name} cannot be searched; of train can be: {', '.join(n for n in numbers if n != 'seed')}")
+    if name in NOT_SEARCHED or name not in numbers:
+        known_numbers = ", ".join(number for number in numbers if number not in NOT_SEARCHED)
+        raise ValueError(f"{name} cannot be searched; of train can be: {known_numbers}")
     allowed: TypeAdapter[float] = TypeAdapter(Train.model_fields[name].rebuild_annotation())
     for value in values:
         try:
