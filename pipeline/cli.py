@@ -274,6 +274,24 @@ def monitor(
 
 
 @app.command()
+def serve(
+    source: Source = "simulated",
+    model: Annotated[
+        str, typer.Option(help="Alias (champion, challenger), version, or folder of a model.")
+    ] = "champion",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at. Whoever reaches it may ask: there is no login.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 5001,
+) -> None:
+    """Answer requests for risks over HTTP, by MLflow's own server, until it is stopped: docs/experiments.md."""
+    from pipeline import serve as stage
+
+    layout, _ = _setup(source)
+    stage.run(layout, model, host, port)
+
+
+@app.command()
 def explain(source: Source = "simulated", everyone: Everyone = False) -> None:
     """Explain the riskiest accounts: why the model says so, why now, what if, sentences of evidence, SHAP plot."""
     from pipeline import explain as stage
