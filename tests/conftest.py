@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from small_project import prepare
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,3 +25,9 @@ def real_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose small market has gone through every stage. Change a copy of it."""
+    return prepare(tmp_path_factory.mktemp("small") / "project")
