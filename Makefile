@@ -56,7 +56,7 @@ reasons: .venv/installed
 	holdfast reasons --benchmark
 
 docs: .venv/installed
-	python -m features.documentation
+	python -m pipeline.reference
 
 lock:  ## needs uv
 	uv pip compile --universal --generate-hashes --extra dev --no-emit-index-url --no-emit-find-links -q pyproject.toml -o requirements.lock

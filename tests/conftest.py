@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.postgres import Cluster, cluster
+from tests.small_project import prepare
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,3 +35,9 @@ def postgres() -> Iterator[Cluster]:
     """A PostgreSQL server of this test run's own."""
     with cluster() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose small market has gone through every stage. Change a copy of it."""
+    return prepare(tmp_path_factory.mktemp("small") / "project")
