@@ -27,10 +27,11 @@ from models.grading import grade
 from models.monitoring import Check, Day, Limit, Ranges, judge, worst
 from models.risk import RiskModel
 from pipeline import history
-from pipeline.frames import features_at, known_until, plan_from, read_matrix, write_text
+from pipeline.chosen_model import resolve_model
+from pipeline.feature_rows import features_at
+from pipeline.frames import known_until, plan_from, read_matrix, write_text
 from pipeline.layout import Layout
 from pipeline.params import Monitor, Params
-from pipeline.score import resolve_model
 from reports.monitoring import Page, render
 
 log = logging.getLogger("holdfast")
@@ -88,7 +89,7 @@ def run(layout: Layout, params: Params, model: str | None = None, strict: bool =
         raise ConfigurationError(f"{layout.scores} is missing. Run `holdfast score --source {layout.source}` first.")
     scores = pd.read_parquet(layout.scores)
     day: date = scores["as_of"].iloc[0]
-    risk, why = resolve_model(layout, model)
+    risk, why, _ = resolve_model(layout, model)
     _made_by(layout, risk, day)
     watched = Watched(params, risk, why, scores, _past(layout, risk, day))
     kept = history.every(layout)

@@ -10,23 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pyarrow.csv as pc
 import sqlglot
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus
 from sqlglot import TokenType
 
 from features import contracts
 from features.errors import ConfigurationError, ContractError, HoldfastError
 from pipeline import sources
 from pipeline.redaction import hide
-
-try:
-    import psycopg
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo
-    from psycopg.errors import error_from_result
-    from psycopg.pq import ExecStatus
-except ModuleNotFoundError:
-    raise ConfigurationError("PostgreSQL needs psycopg. Install it: pip install 'holdfast[postgres]'") from None
 
 BLOCK = 16 * 1024 * 1024  # bytes parsed at a time; a row must fit in
 PATIENCE = 15  # seconds until a server that does not answer is given up
