@@ -13,7 +13,6 @@ from pipeline import score
 from pipeline.params import load
 from pipeline.score import Request
 from pipeline.score_table import Target
-from tests.pipeline.postgres import PASSWORD, server
 
 LINEAGE = {
     "as_of": "2024-03-31", "model_hash": "abc", "data_hash": "d", "model_version": None, "code_version": "1",
@@ -31,10 +30,9 @@ SCORES = pd.DataFrame(
 )
 
 
-@pytest.fixture(scope="module")
-def address():
-    with server() as address:
-        yield address
+@pytest.fixture
+def address(postgres):
+    return postgres.url()
 
 
 @pytest.fixture
@@ -111,14 +109,13 @@ def test_without_an_address_it_says_where_to_put_it(monkeypatch):
         "host=127.0.0.1 port={port} user=scores password=wr0ng-word nonsense=1",
     ],
 )
-def test_no_secret_is_shown_of_an_address_that_does_not_work(address, monkeypatch, wrong):
-    port = address.rsplit(":", 1)[1].split("/")[0]
-    monkeypatch.setenv("HOLDFAST_SCORES_URL", wrong.format(port=port))
+def test_no_secret_is_shown_of_an_address_that_does_not_work(postgres, monkeypatch, wrong):
+    monkeypatch.setenv("HOLDFAST_SCORES_URL", wrong.format(port=postgres.port))
     target = Target.of("scores")
     with pytest.raises(ConfigurationError, match="HOLDFAST_SCORES_URL did not take the scores") as raised:
         target.write(SCORES, LINEAGE)
     assert "wr0ng-word" not in str(raised.value) + repr(target)
-    assert PASSWORD not in str(raised.value)
+    assert postgres.password not in str(raised.value)
 
 
 def test_the_job_writes_the_table_also_where_the_files_are_there_already(project, address, target):
