@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -113,8 +112,8 @@ def prepare(layout: Layout, accounts: int) -> None:
             duckdb.connect().execute(f"COPY (SELECT * FROM '{source}' WHERE {wanted}) TO '{target}' (FORMAT PARQUET)")
         connection = connect(params.featurize.memory)
         cutoffs = rolling_cutoffs(date(2024, 1, 1), date(2024, 12, 1), params.featurize.period)
-        plan = replace(plan_of(params.featurize), block=params.featurize.block)
-        write(build(connection, open_tables(connection, sample.tables), cutoffs, plan, UNTIL), sample.matrix)
+        tables = open_tables(connection, sample.tables)
+        write(build(connection, tables, cutoffs, plan_of(params.featurize), UNTIL), sample.matrix)
         connection.disconnect()
         matrix = read_matrix(sample.matrix)
     names = [name for name in matrix.columns if name not in KEYS]

@@ -34,15 +34,15 @@ log = logging.getLogger("holdfast")
 def run(layout: Layout, params: Params, everyone: bool = False) -> None:
     """Write `explanations.parquet`, `evidence.parquet` with its sentences in English, the scoring before as
     `previous.parquet`, and the SHAP plot."""
+    started = perf_counter()
     model, why, _ = resolve_model(layout, None)
     day = settled_day(layout, params, params.score.as_of)
     with scoring(model, why, layout, params, day, everyone) as scored:
-        explain(layout, params, model, why, scored)
+        explain(layout, params, model, why, scored, started)
 
 
-def explain(layout: Layout, params: Params, model: RiskModel, why: CauseModel, scored: Scored) -> None:
-    """The stage, of a scoring."""
-    started = perf_counter()
+def explain(layout: Layout, params: Params, model: RiskModel, why: CauseModel, scored: Scored, started: float) -> None:
+    """The stage, of a scoring; `started`: since when it takes its time."""
     scores = scored.scores[scored.scores["naming"].notna()]
     now = scored.features(scored.as_of)
     chosen = now.loc[scores["account_id"], [*model.features, "as_of"]]

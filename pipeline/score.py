@@ -65,7 +65,7 @@ def run(layout: Layout, params: Params, asked: Request) -> dict[str, Any]:
         day = settled_day(layout, params, asked.as_of or params.score.as_of)
         lineage = lineage_of(layout.tables, risk, why, version, day, deciding(params, asked.everyone))
         before = score_changes.before(layout, asked.since, day)
-        written = lineage if before is None else {**lineage, "since": before.meta["lineage"]}
+        written = lineage if before is None else {**lineage, "since": before.meta.get("lineage")}
         own = out.resolve() == layout.scores.resolve()
         kept = None if asked.force else history.at(layout, day)
         if kept is not None and not same(kept.meta.get("lineage"), lineage):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from scipy.special import expit
+from tqdm import tqdm
 
 from features.errors import LimitError
 from features.fold import connect, open_tables
@@ -66,7 +67,8 @@ def scoring(
     memory, versions = params.featurize.memory, model.meta["feature_versions"]
     with feature_rows(layout, as_of, plan, memory, model.features, backs, versions) as rows:
         phases.begin("risk")
-        parts = [risks(model, part, params.score.level) for part in rows.blocks(rows.as_of)]
+        blocks = tqdm(rows.blocks(rows.as_of), desc="risk", disable=None)
+        parts = [risks(model, part, params.score.level) for part in blocks]
         frame = ranked(pd.concat(parts, ignore_index=True), params)
         phases.begin("reasons")
         most = len(frame) if everyone or params.explain.rank is None else params.explain.rank
