@@ -3,7 +3,7 @@ DATA ?=
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test browser bench quality scenarios reasons docs lock clean
+.PHONY: run test check browser bench quality scenarios reasons docs lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -13,7 +13,10 @@ test: .venv/installed
 	ruff check .
 	ruff format --check .
 	mypy
-	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser"
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser and not slow"
+
+check: .venv/installed  ## what takes too long for `make test`
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadscope -m slow
 
 browser: .venv/installed  ## needs Chromium
 	OMP_NUM_THREADS=1 pytest tests/browser

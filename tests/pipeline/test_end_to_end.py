@@ -327,6 +327,7 @@ def test_the_money_of_past_cut_offs_is_measured_on_the_predictions_themselves(ma
     assert set(found["emp"]) == {"risk", "recency", "rfm_logistic", "bg_nbd"}
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(market):
     before = {
         name: digest(market / "artifacts/simulated" / name)
@@ -397,6 +398,7 @@ def test_a_wrong_parameter_is_named(market, tmp_path):
     assert "'many'" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_slice_of_iowa(real_data, tmp_path):
     project = project_at(tmp_path / "project")
     raw = project / "raw"
