@@ -211,9 +211,14 @@ class Ranges:
 
 
 def ranges(
-    now: Day, pairs: Sequence[Pair], seen: Ranges, trained_until: date, limits: Mapping[str, Limit]
+    now: Day,
+    pairs: Sequence[Pair],
+    seen: Ranges,
+    trained_until: date,
+    weights: Mapping[str, float],
+    limits: Mapping[str, Limit],
 ) -> list[Check]:
-    """Values beyond the declared bounds of a feature, and beyond all that the model was trained on."""
+    """Values beyond the declared bounds of a feature, and beyond all that the model was trained on; `weights` as for `features`."""
     found = []
     for name in seen.low.columns:
         feature, values = DECLARED[name], now.active[name]
@@ -236,8 +241,8 @@ def ranges(
 
     beyond = seen.beyond(now.active, trained_until)
     for name in seen.low.columns:
-        # what is new to all accounts of a region at once is looked at, and no fault of the data
-        most: Verdict = "watch" if shared(DECLARED[name]) else "alarm"
+        # what is new to all accounts of a region at once is no fault of the data; what is hardly used moves no risk
+        most: Verdict = "watch" if shared(DECLARED[name]) or weights[name] < LEAST_WEIGHT else "alarm"
         found.append(judge("unseen", name, float(beyond[name]), limits["unseen"], None, usual(name), most))
     return found
 

@@ -181,7 +181,7 @@ def drift_checks(watched: Watched, now: Day) -> tuple[list[Check], dict[str, Any
         *monitoring.population(then, now, pairs, limits, given.chance),
         *monitoring.risks(then, now, pairs, limits, given.chance, watched.params.evaluate.seed),
         *monitoring.features(then, now, pairs, weights_of(watched.model), limits, given.chance),
-        *monitoring.ranges(now, pairs, seen, until, limits),
+        *monitoring.ranges(now, pairs, seen, until, weights_of(watched.model), limits),
     ]
     mix, reasons = _mix(watched, then.as_of, days, given)
     told = {

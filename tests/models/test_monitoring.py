@@ -169,22 +169,22 @@ def test_values_beyond_bounds_and_beyond_what_training_saw():
     matrix = pd.concat([market(1).assign(as_of=THEN), market(3).assign(as_of=date(2023, 7, 1))])
     seen = Ranges.of(matrix, NAMES)
     now = market(2).clip(lower=1.0, upper=60.0)
-    assert passed(ranges(on(NOW, now), [], seen, date(2023, 7, 1), LIMITS)) == []
+    assert passed(ranges(on(NOW, now), [], seen, date(2023, 7, 1), WEIGHTS, LIMITS)) == []
     wrong = now.assign(recency=-now["recency"])
-    assert passed(ranges(on(NOW, wrong), [], seen, date(2023, 7, 1), LIMITS)) == [
+    assert passed(ranges(on(NOW, wrong), [], seen, date(2023, 7, 1), WEIGHTS, LIMITS)) == [
         ("bounds", "recency", "alarm"),
         ("unseen", "recency", "alarm"),
     ]
     later = matrix.assign(recency=np.where(matrix["as_of"] == THEN, matrix["recency"], 500.0))
     far = on(NOW, now.assign(recency=500.0))
-    assert passed(ranges(far, [], Ranges.of(later, NAMES), date(2023, 7, 1), LIMITS)) == []
-    assert passed(ranges(far, [], Ranges.of(later, NAMES), THEN, LIMITS)) == [("unseen", "recency", "alarm")]
+    assert passed(ranges(far, [], Ranges.of(later, NAMES), date(2023, 7, 1), WEIGHTS, LIMITS)) == []
+    assert passed(ranges(far, [], Ranges.of(later, NAMES), THEN, WEIGHTS, LIMITS)) == [("unseen", "recency", "alarm")]
 
 
 def test_what_is_new_to_all_accounts_at_once_is_looked_at_and_no_alarm():
     crisis = market(2).assign(events_company_running=3.0)
     seen = Ranges.of(market(1).assign(as_of=THEN, events_company_running=0.0), ["events_company_running"])
-    found = passed(ranges(on(NOW, crisis), [], seen, THEN, LIMITS))
+    found = passed(ranges(on(NOW, crisis), [], seen, THEN, {"events_company_running": 1.0}, LIMITS))
     assert found == [("unseen", "events_company_running", "watch")]
     before = market(1).assign(events_company_running=0.0)
     drifted = features(on(THEN, before), on(NOW, crisis), [], {"events_company_running": 1.0}, LIMITS, 0.01)
