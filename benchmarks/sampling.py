@@ -13,10 +13,9 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -37,28 +36,19 @@ SOURCES = ("iowa", "online_retail_ii")
 SEEDS = (301, 302)  # of markets that nothing else is measured on
 TESTS = 3
 SHARES = (1.0, 0.1, 0.01)
-MIN_LEAF = 0.1  # rows in a leaf, of those asked for: tried beside them
 QUIET = "quiet"  # few losses: of such a market a sample can leave out most
 MEGABYTE = 1024 if sys.platform != "darwin" else 1 << 20
 
 
-def variants(share: float, params: Params) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Names and parameters of `train` to be tried at a share."""
-    yield f"{share:g}", {"sample": share}
-    if share < 1:
-        yield f"{share:g}, smaller leaves", {"sample": share, "min_leaf": round(params.train.min_leaf * MIN_LEAF)}
-
-
 def risks(name: str, matrix: pd.DataFrame, params: Params) -> list[str]:
-    """A line a variant: rows learned from, AUC, Brier, calibration error, and the differences to all accounts."""
+    """A line a share: rows learned from, AUC, Brier, calibration error, and the differences to all accounts."""
     tests = test_cutoffs(matrix, params.evaluate)[-TESTS:]
-    tried = dict(variant for share in SHARES for variant in variants(share, params))
+    tried = {f"{share:g}": changed(params.train, {"sample": share}) for share in SHARES}
     parts, rows = [], dict.fromkeys(tried, 0)
     for cutoff in tests:
         test = matrix[(matrix["as_of"] == cutoff) & matrix["label"].notna()].reset_index(drop=True)
         frame = test[["account_id", "as_of", "label", "lapsed"]].copy()
-        for variant, values in tried.items():
-            train = changed(params.train, values)
+        for variant, train in tried.items():
             matured = matrix[matrix["as_of"] < params.featurize.horizon.before(cutoff)]
             rows[variant] += len(sample_of(train).take(matured, lost_in(matured)))
             frame[variant] = fit_at(matrix, cutoff, params.featurize, train).predict(test)
@@ -69,7 +59,7 @@ def risks(name: str, matrix: pd.DataFrame, params: Params) -> list[str]:
     lines = []
     for variant in tried:
         mean = found["population"]["all"][variant]["mean"]
-        line = f"{name:18} {variant:22} {rows[variant] / rows['1']:5.0%}"
+        line = f"{name:18} {variant:6} {rows[variant] / rows['1']:5.0%}"
         line += "".join(f" {mean[metric]['value']:7.4f}" for metric in ("auc", "brier", "ece"))
         line += f" {judged[variant].mean() - judged['label'].mean():+7.4f}"
         if variant != "1":
@@ -164,7 +154,7 @@ def main() -> None:
 
 def measured(root: Path, params: Params) -> None:
     """Print the tables of quality."""
-    print(f"{'':18} {'share':22} {'rows':>5} {'AUC':>7} {'Brier':>7} {'ECE':>7} {'bias':>7}  differences to all")
+    print(f"{'':18} {'share':6} {'rows':>5} {'AUC':>7} {'Brier':>7} {'ECE':>7} {'bias':>7}  differences to all")
     for source in SOURCES:
         layout = Layout(root, source)
         print("\n".join(risks(source, Past.read(layout.matrix, params.train).rows, load(root, source))), flush=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import lightgbm as lgb
@@ -21,6 +22,7 @@ from features.catalog import DECLARED
 from features.periods import Duration
 from models.causes import START, CauseModel, CauseRecipe, FloatArray, filled
 from models.risk import MONOTONE
+from models.sampling import least_rows
 
 NO_CAUSE = ("symptom", "context")
 FEW = 20  # rows that LightGBM puts into a bin of their own for sure
@@ -48,6 +50,7 @@ def fit(
 
     Without evidence that varies, or with labels of one kind only, nothing can be told apart: no reason gets a hazard.
     """
+    least = least_rows(recipe.min_leaf, weight)
     by_reason: dict[str, list[str]] = {}
     for name in features:
         by_reason.setdefault(DECLARED[name].reason, []).append(name)
@@ -55,14 +58,15 @@ def fit(
     by_reason = dict(sorted(by_reason.items()))  # as they are read back
     names = [name for of_reason in by_reason.values() for name in of_reason]
     healthy = {name: _healthy(rows[name].to_numpy(dtype=np.float64), name, weight) for name in names}
-    untried = {name: value for name in names if (value := _untried(rows[name], recipe.min_leaf)) is not None}
+    untried = {name: value for name in names if (value := _untried(rows[name], least)) is not None}
     values = {reason: filled(rows, of_reason, healthy) for reason, of_reason in by_reason.items()}
-    values = {reason: own for reason, own in values.items() if _can_split(own, recipe.min_leaf)}
+    values = {reason: own for reason, own in values.items() if _can_split(own, least)}
     label = rows["label"].to_numpy(dtype=np.float64)
     if not values or len(np.unique(label)) < 2:
         return CauseModel({}, by_reason, healthy, untried, recipe, {})
 
     counts = np.ones(len(rows)) if weight is None else weight
+    taught = replace(recipe, min_leaf=least)
     signs = rows[plain].to_numpy(dtype=np.float64)
     bags: list[Mapping[str, lgb.Booster]] = []
     with tqdm(
@@ -70,7 +74,7 @@ def fit(
     ) as bar:
         for bag in range(recipe.bags):
             chosen = _in_bag(rows["account_id"], recipe, bag)
-            market = _Market(label[chosen], counts[chosen], signs[chosen], plain, recipe, recipe.seed + bag)
+            market = _Market(label[chosen], counts[chosen], signs[chosen], plain, taught, recipe.seed + bag)
             for reason, own in values.items():
                 market.add(reason, own[chosen], by_reason[reason])
             bags.append(market.learn(bar))

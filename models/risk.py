@@ -26,6 +26,7 @@ from features.catalog import DECLARED
 from features.errors import ConfigurationError, ContractError
 from features.versions import version_of
 from models.horizons import HORIZON
+from models.sampling import least_rows
 from models.season import shifts
 from models.spread import interval
 
@@ -186,7 +187,10 @@ def fit(
     names = [*features, HORIZON]
     values = rows[names].to_numpy(dtype=np.float64)
     data = lgb.Dataset(values, label, weight=weight, init_score=season, feature_name=names)
-    parameters = recipe.parameters() | {"monotone_constraints": [*_directions(features), -1]}
+    parameters = recipe.parameters() | {
+        "min_data_in_leaf": least_rows(recipe.min_leaf, weight),
+        "monotone_constraints": [*_directions(features), -1],
+    }
     booster = lgb.train(parameters, data, num_boost_round=recipe.rounds)
     versions = {name: version_of(DECLARED[name]) for name in features}
     return RiskModel(booster, {**meta, "features": list(features), "feature_versions": versions})

@@ -65,6 +65,16 @@ class Sample:
         return rows if self.whole else rows[self.weights(rows["account_id"], lost) > 0]
 
 
+def least_rows(count: int, weight: FloatArray | None) -> int:
+    """How many rows of a sample are `count` of all rows, for LightGBM's `min_data_in_leaf`; as given without weights.
+
+    LightGBM does not count the rows of a leaf: it takes the leaf's part of the sum of all second derivatives, which are
+    weighted, times the number of rows it was given (its `feature_histogram.hpp`; issue 5236 is about such samples). So the same leaves are
+    allowed as among all rows if the limit shrinks as the number of rows does.
+    """
+    return count if weight is None else max(1, round(count * len(weight) / float(weight.sum())))
+
+
 def lost_in(rows: pd.DataFrame) -> set[str]:
     """Accounts lost at some cut-off of the rows: account_id and label, null where it is not known."""
     return set(rows.loc[rows["label"] == 1, "account_id"])

@@ -18,7 +18,7 @@ from models.changes import changes
 from models.lineage import read_lineage
 from models.risk import RiskModel
 from models.shap_plots import beeswarm
-from models.similar import similar
+from models.similar import past_cutoffs, similar
 from models.what_if import risk_without
 from pipeline import history
 from pipeline.chosen_model import resolve_model
@@ -69,7 +69,8 @@ def explain(layout: Layout, params: Params, model: RiskModel, why: CauseModel, s
     write_frame(result.reset_index(), layout.explanations, lineage)
     write_frame(before.table(), layout.previous, lineage)
     label = plan_from(dict(model.meta), params.featurize.block).label
-    past = read_matrix(layout.matrix)
+    keys = read_matrix(layout.matrix, columns=["account_id", "as_of", "label"])
+    past = read_matrix(layout.matrix, past_cutoffs(keys, scored.as_of, label, params.similar.cutoffs))
     alike = similar(model, chosen.reset_index(), past, label, params.similar.accounts, params.similar.cutoffs)
     write_frame(alike, layout.similar, lineage)
     sentences = with_sentences(told(model, why, params, scored, values[model.features]))

