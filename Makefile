@@ -55,3 +55,4 @@ lock:  ## needs uv
 
 clean:
 	rm -rf data artifacts
+	git checkout -- data

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.special import expit
 
 from features.matrix import SILENT
-from models import label_free, naming
+from models import curves, label_free, naming
 from models.campaign import Economics
 from models.causes import CauseModel
 from models.evidence import PAST
@@ -56,6 +56,7 @@ def run(layout: Layout, params: Params, as_of: date | None, out: Path, model: st
         told = label_free.live(scores, params.evaluate.bootstrap, params.evaluate.level, params.evaluate.seed)
         expected = {"as_of": str(scored.as_of), "model": risk.content_hash, "population": told}
         write_text(json.dumps(expected, indent=1) + "\n", layout.live)
+        write_text(curves.reason_mix(scores).to_csv(index=False), layout.reason_mix)
     history.keep(layout, scores, scored.features(scored.as_of)[risk.features], risk, why)
     active = scores[~scores["lapsed"]]
     log.info(
