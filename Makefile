@@ -63,3 +63,4 @@ lock:  ## needs uv
 
 clean:
 	rm -rf data artifacts
+	git checkout -- data

@@ -15,6 +15,7 @@ from models import evidence
 from models.attribution import contributions, grouped, points
 from models.causes import CauseModel
 from models.changes import changes
+from models.curves import reason_mix
 from models.lineage import read_lineage
 from models.risk import RiskModel
 from models.shap_plots import beeswarm
@@ -22,7 +23,7 @@ from models.similar import past_cutoffs, similar
 from models.what_if import risk_without
 from pipeline import history
 from pipeline.chosen_model import resolve_model
-from pipeline.frames import plan_from, read_matrix, write_frame
+from pipeline.frames import plan_from, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Params
 from pipeline.scoring import Scored, scoring, settled_day
@@ -75,6 +76,7 @@ def explain(layout: Layout, params: Params, model: RiskModel, why: CauseModel, s
     write_frame(alike, layout.similar, lineage)
     sentences = with_sentences(told(model, why, params, scored, values[model.features]))
     write_frame(sentences, layout.evidence, lineage)
+    write_text(reason_mix(scored.scores).to_csv(index=False), layout.reason_mix)
     beeswarm(model, chosen.head(params.explain.plot_accounts).reset_index(drop=True), layout.plots / "shap.png")
     log.info(
         "explain %s: %s accounts, %s with a reason named, %s with two candidates, %s sentences; %.1f s; wrote %s",

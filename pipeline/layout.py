@@ -69,6 +69,18 @@ class Layout:
         return self.artifacts / "metrics.json"
 
     @property
+    def summary(self) -> Path:
+        return self.artifacts / "summary.json"
+
+    @property
+    def curves(self) -> Path:
+        return self.artifacts / "curves"
+
+    @property
+    def reason_mix(self) -> Path:
+        return self.artifacts / "reason_mix.csv"
+
+    @property
     def card(self) -> Path:
         return self.artifacts / "model_card.md"
 
