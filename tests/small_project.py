@@ -23,7 +23,8 @@ def environment(project: Path) -> dict[str, str]:
 def prepare(project: Path) -> Path:
     """Make the project: the market as source `contract`, and the same one as `simulated`, with its truth beside it."""
     project.mkdir()
-    shutil.copytree(ROOT / "sources", project / "sources")
+    for name in ("sources", "notebooks"):
+        shutil.copytree(ROOT / name, project / name)
     for name in ("reasons.yaml", "dvc.yaml"):
         shutil.copyfile(ROOT / name, project / name)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
