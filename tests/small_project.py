@@ -23,13 +23,13 @@ def environment(project: Path) -> dict[str, str]:
 def prepare(project: Path) -> Path:
     """Make the project: the market as source `contract`, and the same one as `simulated`, with its truth beside it."""
     project.mkdir()
-    shutil.copytree(ROOT / "sources", project / "sources")
+    for name in ("sources", "notebooks"):
+        shutil.copytree(ROOT / name, project / name)
     for name in ("reasons.yaml", "dvc.yaml"):
         shutil.copyfile(ROOT / name, project / name)
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params["simulate"] |= {"accounts": 400, "periods": 30, "start": "2022-01-01"}  # up to 30 June 2024
     params["train"] |= {"rounds": 60, "min_leaf": 40}
-    params["reasons"] |= {"rounds": 40, "min_leaf": 60}
     params["evaluate"] |= {"bootstrap": 40, "tests": 2, "gate_auc_gain": -0.5, "gate_ece": 0.5}
     params["tune"] |= {"trials": 2, "tests": 2, "bootstrap": 20}
     (project / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
