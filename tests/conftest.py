@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from small_project import prepare
+
+from tests.postgres import Cluster, cluster
+from tests.small_project import prepare
 
 ROOT = Path(__file__).parents[1]
 
@@ -25,6 +28,13 @@ def real_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server of this test run's own."""
+    with cluster() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from small_project import ROOT, environment
 from snippets import LANGUAGES, Block, blocks_of, commands, read
 from typer.main import get_command
 
 from pipeline.cli import app
+from tests.small_project import ROOT, environment
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = read(ROOT, PAGES)
