@@ -15,7 +15,7 @@ from tqdm import tqdm
 from features.errors import ConfigurationError, LimitError
 from features.labels import DEFINITIONS
 from features.peers import limits_of, tiers_of
-from models import label_free, slices
+from models import curves, label_free, slices
 from models.baselines import LEARNED_FROM, baselines
 from models.campaign import Economics, measure
 from models.causes import CauseModel
@@ -51,7 +51,7 @@ def run(
     explain: Explain,
     strict: bool = False,
 ) -> None:
-    """Write `predictions.parquet`, `metrics.json` and `model_card.md`; make the model champion if the gate is passed.
+    """Write `predictions.parquet`, `metrics.json`, `summary.json`, `curves/` and `model_card.md`; make the model champion if the gate is passed.
 
     Raises LimitError if `strict` and the gate is not passed.
     """
@@ -86,6 +86,13 @@ def run(
     metrics["decision"] = decide(found, metrics["gate"])
     write_frame(predictions, layout.predictions)
     write_text(json.dumps(metrics, indent=1) + "\n", layout.metrics)
+    write_text(json.dumps(curves.summary(metrics), indent=1) + "\n", layout.summary)
+    for name, points in (
+        ("calibration", curves.calibration(predictions)),
+        ("gains", curves.gains(predictions)),
+        ("by_cutoff", curves.by_cutoff(metrics)),
+    ):
+        write_text(points.to_csv(index=False), layout.curves / f"{name}.csv")
     facts = card.facts_of(
         layout.source,
         model.meta,

@@ -90,6 +90,7 @@ class Ingest(Section):
     latest: date | None
     quarantine_limit: float = Field(ge=0, le=1)
     memory: str
+    pseudonymise: bool = False
 
 
 class Featurize(Section):
@@ -225,6 +226,8 @@ class Evaluate(Section):
 class Score(Section):
     as_of: date | None
     level: float = Field(gt=0, lt=1)
+    max_age: DurationField | None
+    changed: float = Field(ge=0, le=1)
 
 
 class Money(Section):
@@ -356,6 +359,37 @@ class Feedback(Section):
     seed: int = Field(ge=0)
 
 
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"must be [watch, alarm], the alarm no lower than the watch, not {list(ends)}")
+    return ends
+
+
+Ends = Annotated[
+    tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], Annotated[float, Field(ge=0, allow_inf_nan=False)]],
+    AfterValidator(_rising),
+]
+
+
+class Monitor(Section):
+    drift: Ends
+    missing: Ends
+    unseen: Ends
+    bounds: Ends
+    accounts: Ends
+    lapsed: Ends
+    expected_share: Ends
+    reason_mix: Ends
+    stale_days: Ends
+    model_days: Ends
+    auc: Ends
+    level: Ends
+    calibration: Ends
+    names: Ends
+    chance: float = Field(gt=0, lt=0.5)
+    pairs: int = Field(ge=0)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -379,6 +413,7 @@ class Params(Section):
     similar: Similar
     leavers: Leavers
     feedback: Feedback
+    monitor: Monitor
 
 
 def load(root: Path, source: str) -> Params:
