@@ -181,7 +181,7 @@ def test_a_lapsed_account_has_the_decision_of_win_back_with_its_terms(site):
     values = {"decision": "talk", "who": "sales director", "chance": 0.31, "value": 1200.0, "cost": 80.0}
     given = changed(site, "win_back", "A000", **values, profit=292.0)
     found = context(given, "A000")
-    assert (found["lapsed"], found["contact_profit"]) == (True, None)
+    assert (found["lapsed"], found["action_profit"]) == (True, None)
     step = found["step"]
     assert step["what"] == "Talk to the decision-maker (sales director)"
     terms = " ".join(step["terms"].split())

@@ -118,8 +118,9 @@ def test_the_range_of_a_risk_stands_below_it_where_it_was_measured(site):
     assert "Risk 43% of no order within 3 months Expected loss" in words(html)
 
 
-def test_what_a_contact_earns_is_told_below_zero_too_and_not_of_lapsed_accounts(site):
-    html = account_page(with_row(site, contact_profit=-49.6))
+def test_what_the_action_earns_is_told_below_zero_too_and_not_of_lapsed_accounts(site):
+    profit = site.worklist["profit"].mask(site.worklist["account_id"] == "A001", -49.6)
+    html = account_page(replace(site, worklist=site.worklist.assign(profit=profit)), "A001")
     assert '<data value="-49.60">−EUR\N{NO-BREAK SPACE}50</data>' in html
     lapsed = site.scores.loc[site.scores["lapsed"], "account_id"].iloc[0]
     assert "Action earns" in words(html)

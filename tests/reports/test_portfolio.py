@@ -72,7 +72,8 @@ def test_the_list_has_active_accounts_only_most_at_risk_first(site, html):
     assert [row[0].text.split()[0] for row in rows] == active["account_id"].tolist()
     assert [row[4].number for row in rows] == active["expected_loss"].round(2).tolist()
     assert [row[3].number for row in rows] == pytest.approx(active["risk"].tolist(), abs=1e-6)
-    assert [row[5].number for row in rows] == active["contact_profit"].round(2).tolist()
+    profit = site.worklist.set_index("account_id")["profit"]
+    assert [row[5].number for row in rows] == profit[active["account_id"]].round(2).tolist()
     assert f"7 of {(~site.scores['lapsed']).sum()} active accounts" in html
     known = site.accounts.set_index("account_id").loc[active["account_id"]]
     assert [row[1].key for row in rows] == known["class"].fillna("").tolist()
