@@ -3,7 +3,7 @@ DATA ?=
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test check browser bench quality scenarios reasons docs lock clean
+.PHONY: run test check browser audit bench quality scenarios reasons docs lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -20,6 +20,14 @@ check: .venv/installed  ## what takes too long for `make test`
 
 browser: .venv/installed  ## needs Chromium
 	OMP_NUM_THREADS=1 pytest tests/browser
+
+audit: .venv-audit/installed  ## known vulnerabilities of the lock
+	PATH="$(CURDIR)/.venv-audit/bin:$$PATH" .ci/audit
+
+.venv-audit/installed:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet pip-audit
+	@touch $@
 
 bench: .venv/installed
 	python -m benchmarks.matrix
@@ -48,7 +56,7 @@ reasons: .venv/installed
 	holdfast reasons --benchmark
 
 docs: .venv/installed
-	python -m features.documentation
+	python -m pipeline.reference
 
 lock:  ## needs uv
 	uv pip compile --universal --generate-hashes --extra dev --no-emit-index-url --no-emit-find-links -q pyproject.toml -o requirements.lock

@@ -140,14 +140,15 @@ def _against_peers(parts: Iterable[pa.Table], features: Sequence[Feature]) -> It
     """
     names = [feature.name for feature in peered(features)]
     with TemporaryDirectory(prefix="holdfast-peers-") as folder:
-        waiting = list(_held(parts, Path(folder)))
+        waiting = deque(_held(parts, Path(folder)))
         spans = [_spans(part) for part in waiting]
         known = {}
         for day in sorted({day for span in spans for day in span}):
             rows = [part.slice(*span[day]) for part, span in zip(waiting, spans, strict=True) if day in span]
             columns = {name: np.concatenate([_numbers(row, name) for row in rows]) for name in (*names, YEAR_AMOUNT)}
             known[day] = medians(columns.pop(YEAR_AMOUNT), columns)
-        for part, span in zip(waiting, spans, strict=True):
+        for span in spans:
+            part = waiting.popleft()  # so that memory is let go of as the parts are taken
             amount = _numbers(part, YEAR_AMOUNT)
             for feature in peered(features) if span else ():
                 own = _numbers(part, feature.name)

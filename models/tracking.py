@@ -24,7 +24,13 @@ from models.taxonomy import taxonomy
 
 SCORER = Path(__file__).with_name("scorer.py")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "mlflow")
-LISTS = ("features", "constant_features", "train_cutoffs", "season")  # of a model's meta: a run is told how many
+LISTS = (
+    "features",
+    "feature_versions",
+    "constant_features",
+    "train_cutoffs",
+    "season",
+)  # of a model's meta: a run is told how many
 CARD = "model_card.json"  # artifact of a run: the facts of the model card
 
 
@@ -267,6 +273,12 @@ def downloaded_model(source: str, which: str) -> Iterator[Path]:
     """Folder with the files of the risk model inside that MLflow model; those of the causes lie beside it."""
     with logged_model(source, which) as folder:
         yield folder / "artifacts" / "model"
+
+
+def version_behind(source: str, alias: str) -> str:
+    """The version of the registered model that an alias names."""
+    with quiet_mlflow() as mlflow:
+        return str(mlflow.MlflowClient().get_model_version_by_alias(registered_name(source), alias).version)
 
 
 def _calibration_figure(predictions: pd.DataFrame) -> Any:

@@ -117,6 +117,14 @@ class Layout:
         return self.artifacts / "history"
 
     @property
+    def monitoring(self) -> Path:
+        return self.artifacts / "monitoring.json"
+
+    @property
+    def monitoring_page(self) -> Path:
+        return self.artifacts / "monitoring.html"
+
+    @property
     def reasons(self) -> Path:
         return self.artifacts / "reasons.json"
 

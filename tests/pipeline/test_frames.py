@@ -15,7 +15,6 @@ from features.fold import connect, open_tables
 from features.matrix import Plan
 from features.periods import Duration, Label
 from pipeline.frames import (
-    features_at,
     known_until,
     meta_of,
     plan_from,
@@ -24,7 +23,6 @@ from pipeline.frames import (
     write_frame,
     write_text,
 )
-from pipeline.layout import Layout
 from pipeline.params import load
 from tests.features.worlds import write
 
@@ -154,56 +152,20 @@ def test_the_plan_is_that_of_the_parameters():
     assert plan.label == Label(params.horizon, params.eligible, params.min_orders, params.booking_lag)
 
 
-def order(account: str, ordered_at: datetime) -> dict:
-    return {
-        "order_id": f"{account}-{ordered_at:%m%d}", "account_id": account, "ordered_at": ordered_at, "amount": 1,
-        "is_return": False,
-    }  # fmt: skip
-
-
-@pytest.fixture
-def layout(tmp_path):
-    layout = Layout(tmp_path, "mine")
-    layout.tables.mkdir(parents=True)
-    orders = [order("A", datetime(2024, 2, day)) for day in (1, 20)] + [order("B", datetime(2024, 3, 14, 18))]
-    write(layout.tables, {"orders": [*orders, order("B", datetime(2024, 1, 14))]})
-    return layout
-
-
-def test_data_are_known_until_the_day_after_the_last_order(layout, tmp_path):
-    assert known_until(open_tables(connect("1GB"), layout.tables)) == date(2024, 3, 15)
-    write(tmp_path / "none", {"orders": []})
+def test_data_are_known_until_the_day_after_the_last_order(tmp_path):
+    rows = [
+        {
+            "order_id": str(day),
+            "account_id": "A",
+            "ordered_at": datetime(2024, 3, day, 18),
+            "amount": 1,
+            "is_return": False,
+        }
+        for day in (14, 2)
+    ]
+    for name, orders in (("some", rows), ("none", [])):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, {"orders": orders})
+    assert known_until(open_tables(connect("1GB"), tmp_path / "some")) == date(2024, 3, 15)
     with pytest.raises(ContractError, match=r"orders: the table has no rows\. Check the extract"):
         known_until(open_tables(connect("1GB"), tmp_path / "none"))
-
-
-def test_features_at_a_day_or_at_the_day_after_the_last_order(layout):
-    frame = features_at(layout, None, PLAN, "1GB", ["recency", "order_days_total"])
-    assert frame["as_of"].unique().tolist() == [date(2024, 3, 15)]
-    assert frame.set_index("account_id")["recency"].to_dict() == {"A": 24, "B": 1}
-    frame = features_at(layout, date(2024, 2, 21), PLAN, "1GB", ["recency"])
-    assert frame.set_index("account_id")["recency"].to_dict() == {"A": 1}  # B had ordered on one day only
-    assert list(frame.columns[-1:]) == ["recency"]
-
-
-def test_features_at_the_cut_offs_before_come_with_those_at_the_day(layout):
-    rows = features_at(layout, date(2024, 4, 1), PLAN, "1GB", ["recency"], backs=[0, 1, 2])
-    assert rows.set_index(["account_id", "as_of"])["recency"].to_dict() == {
-        ("A", date(2024, 4, 1)): 41,
-        ("B", date(2024, 4, 1)): 18,
-        ("A", date(2024, 3, 1)): 10,  # B had ordered on one day only
-    }
-
-
-def test_features_that_the_tables_cannot_show_are_counted_and_one_is_named(layout):
-    names = ["recency", "rebates_overdue", "manager_absent"]
-    with pytest.raises(ContractError, match=r"tables: 2 features of the model cannot be built, .* 'rebates_overdue': "):
-        features_at(layout, None, PLAN, "1GB", names)
-
-
-def test_a_day_on_which_nobody_is_eligible_is_refused_with_the_last_order(layout):
-    with pytest.raises(
-        ConfigurationError,
-        match=r"Nobody is eligible at 2026-01-01: no account ordered in the 12 months before it\. Orders end on 2024-03-14",
-    ):
-        features_at(layout, date(2026, 1, 1), PLAN, "1GB", ["recency"])
