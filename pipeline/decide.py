@@ -18,7 +18,7 @@ import pandas as pd
 
 from features import leaving, purchases
 from features.declaration import Expression
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.periods import Duration
 from models import approaches, hindsight, hours, kinds, leavers, prospects, segments, win_back, worklist
 from models.avoidable import avoidable_risk

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+from features.engines import connect, open_tables
 from features.errors import ConfigurationError
-from features.fold import connect, open_tables
 from features.labels import DEFINITIONS, shown
 from features.matrix import build, write
 from features.periods import Duration, rolling_cutoffs

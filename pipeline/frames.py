@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from features.engines import connect, open_tables
 from features.errors import ConfigurationError, ContractError
-from features.fold import connect, open_tables
 from features.labels import DEFINITIONS, Rules
 from features.matrix import Plan, build, features_of
 from features.periods import Duration, Label
