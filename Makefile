@@ -3,7 +3,7 @@ DATA ?=
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test browser bench quality scenarios reasons docs lock clean
+.PHONY: run test browser spark bench quality scenarios reasons docs lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -13,10 +13,18 @@ test: .venv/installed
 	ruff check .
 	ruff format --check .
 	mypy
-	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser"
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser and not spark"
 
 browser: .venv/installed  ## needs Chromium
 	OMP_NUM_THREADS=1 pytest tests/browser
+
+spark: .venv/installed .venv/spark  ## needs Java 17
+	OMP_NUM_THREADS=1 pytest -m spark
+
+.venv/spark: .venv/installed
+	@echo "Installing PySpark into .venv (400 MB, once)"
+	.venv/bin/pip install --quiet "pyspark==4.3.*"
+	@touch $@
 
 bench: .venv/installed
 	python -m benchmarks.matrix

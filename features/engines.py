@@ -1,6 +1,6 @@
 """Where a fold runs: how an engine keeps its tables, and how blocks of accounts are worked through. DuckDB, in this process.
 
-All that differs between engines is an `Engine`.
+All that differs between engines is an `Engine`; that of Spark is in `features/spark.py`.
 """
 
 from __future__ import annotations
@@ -75,6 +75,10 @@ def open_tables(connection: Any, folder: Path) -> dict[str, Expression]:
 
 def engine_of(connection: Any) -> Engine:
     """The engine behind an Ibis connection, with nothing kept yet."""
+    if connection.name == "pyspark":
+        from features.spark import Spark  # the extra may be missing
+
+        return Spark(connection)
     return DuckDB(connection)
 
 

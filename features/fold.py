@@ -43,7 +43,7 @@ from features.windows import BITS, COMPANY, NEVER, Grid, Ints, Panel
 EPOCH = date(1970, 1, 1)
 
 
-@ibis.udf.agg.builtin
+@ibis.udf.agg.builtin  # type: ignore[untyped-decorator]
 def bit_or(bits: int, where: bool = True) -> int:  # type: ignore[empty-body]
     """The engine's own; Ibis has a name for it on DuckDB only."""
 

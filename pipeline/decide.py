@@ -76,7 +76,7 @@ def run(layout: Layout, params: Params) -> None:
     scores = pd.read_parquet(layout.scores)
     day: date = scores["as_of"].iloc[0]
     plan = plan_from(dict(model.meta), params.featurize.block)
-    features = features_at(layout, day, plan, params.featurize.memory, model.features)
+    features = features_at(layout, day, plan, params.featurize, model.features)
     with TemporaryDirectory(prefix="holdfast-") as spill:
         connection = connect(params.featurize.memory, Path(spill))
         tables = open_tables(connection, layout.tables)

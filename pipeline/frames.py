@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from features import spark
 from features.engines import connect, open_tables
 from features.errors import ConfigurationError, ContractError
 from features.labels import DEFINITIONS, Rules
@@ -71,6 +74,20 @@ def plan_from(meta: dict[str, Any], block: int) -> Plan:
     return Plan(Duration.parse(meta["period"]), label, block, steps=0)
 
 
+@contextmanager
+def opened(layout: Layout, params: Featurize) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A connection to the engine of `params.yaml`, and the source's contract tables in it."""
+    with TemporaryDirectory(prefix="holdfast-") as spill:
+        if params.engine == "spark":
+            connection = spark.connect(params.spark.master, params.spark.settings)
+        else:
+            connection = connect(params.memory, Path(spill))
+        try:
+            yield connection, open_tables(connection, layout.tables)
+        finally:
+            connection.disconnect()
+
+
 def known_until(tables: dict[str, Any]) -> date:
     """First day after the last order of the data: labels that mature later are not known."""
     last = tables["orders"].ordered_at.max().to_pyarrow().as_py()
@@ -101,17 +118,21 @@ def read_matrix(folder: Path, cutoffs: Sequence[date] | None = None) -> pd.DataF
 
 
 def features_at(
-    layout: Layout, as_of: date | None, plan: Plan, memory: str, names: Sequence[str], backs: Sequence[int] = (0,)
+    layout: Layout,
+    as_of: date | None,
+    plan: Plan,
+    params: Featurize,
+    names: Sequence[str],
+    backs: Sequence[int] = (0,),
+    finish: Callable[[date, pa.Table], pa.Table] | None = None,
 ) -> pd.DataFrame:
     """Features, by name, of the accounts eligible at `as_of` (None: the day after the last order) and at the cut-offs
     so many periods before it: rows of account and cut-off, ordered by cut-off and account.
 
-    `backs` holds 0, the as_of itself. Raises ConfigurationError if nobody is eligible then, ContractError if the tables
+    `backs` holds 0, the as_of itself; `finish`, given the as_of, may add columns to a block, where the engine works. Raises ConfigurationError if nobody is eligible then, ContractError if the tables
     cannot show a feature.
     """
-    with TemporaryDirectory(prefix="holdfast-") as spill:
-        connection = connect(memory, Path(spill))
-        tables = open_tables(connection, layout.tables)
+    with opened(layout, params) as (connection, tables):
         shown = {feature.name: feature for feature in features_of(tables)}
         missing = [name for name in names if name not in shown]
         if missing:
@@ -122,8 +143,9 @@ def features_at(
         until = known_until(tables)
         day = until if as_of is None else as_of
         cutoffs = [plan.period.before(day, back) for back in backs]
-        parts = list(build(connection, tables, cutoffs, plan, until, [shown[name] for name in names]))
-        connection.disconnect()
+        chosen = [shown[name] for name in names]
+        added = None if finish is None else partial(finish, day)
+        parts = list(build(connection, tables, cutoffs, plan, until, chosen, finish=added))
     rows: pd.DataFrame = pa.concat_tables(parts).to_pandas()
     rows = rows.sort_values(["as_of", "account_id"], ignore_index=True)
     if not (rows["as_of"] == day).any():

@@ -6,11 +6,13 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from scipy.special import expit
 
 from features.matrix import SILENT
@@ -27,6 +29,8 @@ from pipeline.layout import Layout
 from pipeline.params import Params
 
 log = logging.getLogger("holdfast")
+
+LOG_ODDS = "log_odds"
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,12 @@ def score(
     """
     plan = plan_from(dict(model.meta), params.featurize.block)
     backs = sorted({*range(why.recipe.lags + 1), 1, PAST})
-    rows = features_at(layout, as_of, plan, params.featurize.memory, model.features, backs)
+    rows = features_at(layout, as_of, plan, params.featurize, model.features, backs, partial(_judged, model))
     day: date = max(rows["as_of"])
-    frame = rows[rows["as_of"] == day].reset_index(drop=True)
-    log_odds = model.log_odds(frame)
+    frame, rows = rows[rows["as_of"] == day].reset_index(drop=True), rows.drop(columns=_judgement(model))
+    log_odds = frame.pop(LOG_ODDS).to_numpy()
     frame["risk"] = expit(log_odds)
     frame["risk_low"], frame["risk_high"] = model.interval(log_odds, params.score.level)
-    frame = pd.concat([frame, model.when(frame)], axis=1)
     yearly = frame["amount_12"].clip(lower=0.0)  # who returned more than it bought has nothing to lose
     frame["amount_12"] = yearly
     frame["expected_loss"] = frame["risk"] * yearly
@@ -117,6 +120,23 @@ def score(
         axis=1,
     )
     return Scored(scores, rows, day)
+
+
+def _judged(model: RiskModel, day: date, part: pa.Table) -> pa.Table:
+    """The part with log-odds and `silent_<k>` of its rows of `day`: worked out where the part is."""
+    now = part["as_of"].to_numpy() == np.datetime64(day)
+    values = np.full((1 + int(model.meta["steps"]), part.num_rows), np.nan)
+    if now.any():
+        frame = part.filter(pa.array(now)).to_pandas()
+        values[0, now] = model.log_odds(frame)
+        values[1:, now] = model.when(frame).to_numpy().T
+    for name, column in zip(_judgement(model), values, strict=True):
+        part = part.append_column(name, pa.array(column))
+    return part
+
+
+def _judgement(model: RiskModel) -> list[str]:
+    return [LOG_ODDS, *SILENT[: int(model.meta["steps"])]]
 
 
 def resolve_model(layout: Layout, model: str | None) -> tuple[RiskModel, CauseModel]:
