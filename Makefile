@@ -23,7 +23,7 @@ spark: .venv/installed .venv/spark  ## needs Java 17
 
 .venv/spark: .venv/installed
 	@echo "Installing PySpark into .venv (400 MB, once)"
-	.venv/bin/pip install --quiet "pyspark==4.3.*"
+	.venv/bin/pip install --quiet --no-build-isolation -e ".[spark]"
 	@touch $@
 
 bench: .venv/installed

@@ -40,7 +40,10 @@ def connect(master: str, settings: Mapping[str, Any]) -> Any:
     A setting may hold "${NAME}", which stands for an environment variable. Raises ConfigurationError if such a variable
     is not set, without PySpark, without Java, or if the session cannot be begun.
     """
-    given = {name: _from_environment(name, str(value)) for name, value in settings.items()}
+    given = {
+        name: _from_environment(name, str(value).lower() if isinstance(value, bool) else str(value))
+        for name, value in settings.items()
+    }
     try:
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
