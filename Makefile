@@ -3,7 +3,7 @@ DATA ?=
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test browser spark bench quality scenarios reasons docs lock clean
+.PHONY: run test check browser spark audit bench quality scenarios reasons docs lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -13,7 +13,10 @@ test: .venv/installed
 	ruff check .
 	ruff format --check .
 	mypy
-	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser and not spark"
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser and not slow and not spark"
+
+check: .venv/installed  ## what takes too long for `make test`
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadscope -m slow
 
 browser: .venv/installed  ## needs Chromium
 	OMP_NUM_THREADS=1 pytest tests/browser
@@ -24,6 +27,14 @@ spark: .venv/installed .venv/spark  ## needs Java 17
 .venv/spark: .venv/installed
 	@echo "Installing PySpark into .venv (400 MB, once)"
 	.venv/bin/pip install --quiet --no-build-isolation -e ".[spark]"
+	@touch $@
+
+audit: .venv-audit/installed  ## known vulnerabilities of the lock
+	PATH="$(CURDIR)/.venv-audit/bin:$$PATH" .ci/audit
+
+.venv-audit/installed:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet pip-audit
 	@touch $@
 
 bench: .venv/installed
@@ -53,10 +64,11 @@ reasons: .venv/installed
 	holdfast reasons --benchmark
 
 docs: .venv/installed
-	python -m features.documentation
+	python -m pipeline.reference
 
 lock:  ## needs uv
 	uv pip compile --universal --generate-hashes --extra dev --no-emit-index-url --no-emit-find-links -q pyproject.toml -o requirements.lock
 
 clean:
 	rm -rf data artifacts
+	git checkout -- data

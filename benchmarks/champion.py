@@ -19,6 +19,7 @@ from pipeline.evaluate import test_cutoffs
 from pipeline.frames import label_of, read_matrix
 from pipeline.layout import Layout
 from pipeline.params import Params, changed, load
+from pipeline.past import Past
 from pipeline.reasons import learn_exits
 from pipeline.train import fit_at
 
@@ -71,10 +72,10 @@ def reasons(layout: Layout, matrix: pd.DataFrame, params: Params) -> list[str]:
     now = trained(matrix)
     others = {f"{back} periods earlier": trained(matrix[matrix["as_of"].isin(days[:-back])]) for back in BACK}
     others |= {name: trained(matrix, replace(recipe, **values)) for name, values in CAUSES.items()}
-    others["taught by exits"] = learn_exits(layout, now, matrix, params.featurize)
+    others["taught by exits"] = learn_exits(layout, now, Past(matrix), params.featurize)
     lines = [f"{'another first reason':28} {'all':>8} {'large':>8}"]
     for name, other in others.items():
-        told = changes(now, other, matrix, params.featurize)
+        told = changes(now, other, Past(matrix), params.featurize)
         large = "-" if told["large"] is None else f"{told['large']:.1%}"
         lines.append(f"{name:28} {told['all']:>8.1%} {large:>8}")
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -33,9 +33,19 @@ class Simulated:
     staff: Mapping[str, pd.DataFrame]
 
 
-def simulated(settings: Settings, accounts: int, periods: int, seed: int, params: Params) -> Simulated:
-    """Simulate a market and build its matrix, rows ordered by as_of and account."""
-    tables = simulate(accounts, periods, seed, params.simulate.start, settings)
+Tables = dict[str, pd.DataFrame]
+
+
+def simulated(
+    settings: Settings,
+    accounts: int,
+    periods: int,
+    seed: int,
+    params: Params,
+    change: Callable[[Tables], Tables] = lambda tables: tables,
+) -> Simulated:
+    """Simulate a market and build its matrix, rows ordered by as_of and account; `change` is made to its tables."""
+    tables = change(simulate(accounts, periods, seed, params.simulate.start, settings))
     label, plan = label_of(params.featurize), plan_of(params.featurize)
     with tempfile.TemporaryDirectory(prefix="holdfast-market-") as name:
         write(tables, Path(name) / "tables", Path(name) / "truth.parquet")

@@ -90,7 +90,10 @@ class Page:
             "The same accounts at the same test cut-offs, from the raw files to the risk of each, by Holdfast's recipe and by what",
             "else is at hand. This page is written by",
             "",
-            f"    {_command(self.arguments)}",
+            "<!-- not run: it takes an hour, real data and the rivals' own environment -->",
+            "```sh",
+            _command(self.arguments),
+            "```",
             "",
             f"(`make quality` makes the rivals' environment first.) Measured on {_machine()}; Holdfast {version('holdfast')}, "
             f"{', '.join(f'{name} {number}' for name, number in sorted(versions.items()))}.",

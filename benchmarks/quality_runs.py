@@ -26,6 +26,7 @@ from pipeline.frames import label_of, read_matrix, write_frame, write_text
 from pipeline.ingest import ingest
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Params, load
+from pipeline.past import Past
 
 SOURCES = {"online_retail_ii": "online_retail_ii", "iowa": "iowa", "iowa_state": "iowa"}  # and the folder of raw files
 STACKED, TUNING = 18, 3  # cut-offs a rival learns from, and of these the last, which it chooses its models on
@@ -328,7 +329,7 @@ def ours(prepared: Prepared) -> Result:
     parts, spent = [], []
     for cutoff in prepared.cutoffs:
         started = processor_seconds()
-        parts.append(predict_at(prepared.matrix, cutoff, prepared.params.featurize, prepared.params.train))
+        parts.append(predict_at(Past(prepared.matrix), cutoff, prepared.params.featurize, prepared.params.train))
         spent.append(prepared.seconds + processor_seconds() - started)
     return Result(prepared.source, pd.concat(parts, ignore_index=True), {"risk": float(np.mean(spent))}, {})
 

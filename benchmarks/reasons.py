@@ -31,7 +31,7 @@ from models.stability import placebo_share, top_changes
 from models.taxonomy import taxonomy
 from pipeline.frames import label_of
 from pipeline.params import Params
-from pipeline.train import fit_at
+from pipeline.train import fit_at, fit_causes
 
 FloatArray = npt.NDArray[np.float64]
 CODES = taxonomy().codes
@@ -96,7 +96,7 @@ def measure(scenario: str, seed: int, placebo: str | None, accounts: int, period
         return matrix[[label.matures(as_of) <= day for as_of in matrix["as_of"]]]
 
     def causes_at(day: date) -> CauseModel:
-        return competing.fit(competing.ahead(known_at(day), period, recipe.lead), features, recipe, progress=False)
+        return fit_causes(known_at(day), features, params.featurize, params.train, params.reasons, progress=False)
 
     known, why = known_at(tests[0]), causes_at(tests[0])
     losses = true_losses(market, tests)

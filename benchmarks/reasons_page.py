@@ -91,7 +91,10 @@ def page(markets: Sequence[Market], params: Params, command: str) -> str:
         "No company knows for sure why an account left. On simulated markets it is known: `market/scenarios.py` plants eight",
         "reasons, and the truth of every loss lies beside the tables. This page is written by",
         "",
-        f"    {command}",
+        "<!-- not run: it takes hours -->",
+        "```sh",
+        command,
+        "```",
         "",
         f"({len(markets)} markets: {len({market.scenario for market in markets})} scenarios, seeds {_listed(seeds)}, "
         f"{_used(seeds)}; {sum(len(market.losses) for market in markets):,} losses.) It takes "

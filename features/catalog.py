@@ -18,7 +18,7 @@ from features import (
     rivals,
     turbulence,
 )
-from features.declaration import Fact, Feature
+from features.declaration import AsOf, Fact, Feature, Reach, Shared
 from features.fold import columns_of
 from features.windows import Recorder
 
@@ -36,9 +36,21 @@ DECLARED: Mapping[str, Feature] = {feature.name: feature for feature in FEATURES
 @cache
 def facts_of(feature: Feature) -> tuple[Fact, ...]:
     """The facts a feature's formula asks for, found by running it over nothing."""
+    return tuple(_recorded(feature).facts.values())
+
+
+@cache
+def shared(feature: Feature) -> bool:
+    """Whether all accounts of a region, or of the company, have the same value: it rests on nothing of the account."""
+    recorded = _recorded(feature)
+    facts = [recorded.facts[name] for name in recorded.asked if not isinstance(recorded.facts[name], Reach)]
+    return all(isinstance(fact, Shared) or (isinstance(fact, AsOf) and fact.by != "account") for fact in facts)
+
+
+def _recorded(feature: Feature) -> Recorder:
     recorder = Recorder()
     feature.formula(recorder)
-    return tuple(recorder.facts.values())
+    return recorder
 
 
 @cache

@@ -95,6 +95,12 @@ def closest(name: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | 
     return spelled[match[0]] if match else None
 
 
+def suggest(name: str, candidates: Iterable[str]) -> str:
+    """The words `; did you mean ...?` with the closest candidate; nothing if none is near."""
+    match = closest(name, candidates)
+    return f"; did you mean {match!r}?" if match else ""
+
+
 def cast(con: Backend, table: Table, source: str) -> CastTable:
     """Cast `source`, a relation or subquery in SQL, to the contract of `table`, and set incomplete rows aside.
 
@@ -107,6 +113,10 @@ def cast(con: Backend, table: Table, source: str) -> CastTable:
     types = {row[0]: str(row[1]) for row in con.con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
     columns = tuple(column.name for column in table.columns if column.name in types)
     failures, ignored = _match_columns(table, list(types))
+    # As text, DuckDB would write the bytes of "Ă" as \\xC4\\x82.
+    failures += [
+        f"{table.name}.{name}: binary, not text. Export it as text." for name in columns if types[name] == "BLOB"
+    ]
     if failures:
         return CastTable(table, (), ignored, 0, {}, tuple(failures))
 

@@ -134,7 +134,7 @@ def stock_outs(v: View) -> Array:
     direction="rises",
     low=-1,
     high=1,
-    sentence="Its deliveries of the last 3 periods met an empty stock by {value} more often than its region's.",
+    sentence="The share of its deliveries of the last 3 periods that met an empty stock stands at {value} against its region's (above 0 more).",
     empty="no value",
 )
 def stock_outs_against_region(v: View) -> Array:

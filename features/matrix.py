@@ -94,7 +94,8 @@ def build(
                 yield from parts.map(finish) if finish else parts
                 continue
             with parts.kept() as waiting:
-                whole = waiting.map(partial(_against_peers, peered(chosen), _medians(waiting, peered(chosen))))
+                known = _medians(waiting, peered(chosen))
+                whole = waiting.released().map(partial(_against_peers, peered(chosen), known))
                 yield from whole.map(finish) if finish else whole
 
 

@@ -300,7 +300,7 @@ def gap_current(v: View) -> Array:
     unit="ratio",
     reason="symptom",
     direction="rises",
-    sentence="Its current silence lies {value} standard deviations beyond its usual gap.",
+    sentence="Its current silence stands at {value} standard deviations from its usual gap (above 0 longer).",
     empty="no value",
 )
 def gap_excess(v: View) -> Array:

@@ -34,6 +34,9 @@ class Parts(Protocol):
     def kept(self) -> AbstractContextManager[Parts]:
         """The same, to be gone through several times."""
 
+    def released(self) -> Parts:
+        """The same for a last time: memory is let go of as they are taken."""
+
 
 class LocalParts:
     """Parts of this process. Unless `kept`, they can be gone through once."""
@@ -49,6 +52,10 @@ class LocalParts:
 
     def gather(self, change: Change) -> list[pa.Table]:
         return [change(table) for table in self._tables]
+
+    def released(self) -> LocalParts:
+        tables, self._tables = deque(self._tables), ()
+        return LocalParts(tables.popleft() for _ in range(len(tables)))
 
     @contextmanager
     def kept(self) -> Iterator[LocalParts]:

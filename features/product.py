@@ -101,7 +101,7 @@ def range_age(v: View, w: int) -> Array:
     direction="rises",
     peers="all",
     relation="difference",
-    sentence="The products it buys were launched {value} earlier than those that others buy.",
+    sentence="The age of the products it buys stands at {value} against those that others buy (above 0 older).",
     empty="no value",
 )
 def range_age_against_others(v: View) -> Array:
@@ -126,7 +126,7 @@ def price_paid(v: View) -> Array:
     unit="share",
     reason="competitor",
     direction="rises",
-    sentence="It pays {value} more of the list price than in the periods before.",
+    sentence="The part of the list price it pays stands at {value} against the periods before (above 0 more).",
     empty="no value",
 )
 def price_paid_change(v: View) -> Array:

@@ -129,7 +129,7 @@ def rebate_delay(v: View, w: int) -> Array:
     unit="days",
     reason=_REASON,
     direction="rises",
-    sentence="Rebates of the last 6 periods came {value} later than those of the 6 before.",
+    sentence="The delay of rebates of the last 6 periods stands at {value} against the 6 before (above 0 later).",
     empty="no value",
 )
 def rebate_delay_trend(v: View) -> Array:

@@ -81,7 +81,7 @@ def rival_signals_region(v: View) -> Array:
     unit="share",
     reason=_REASON,
     direction="rises",
-    sentence="Rivals undercut us by {value} in the last 6 periods.",
+    sentence="Rivals' prices of the last 6 periods lie {value} under ours (below 0 over ours).",
     empty="no value",
 )
 def rival_price_gap(v: View) -> Array:
@@ -126,7 +126,7 @@ def wallet_change(v: View) -> Array:
     high=2,
     peers="all",
     relation="difference",
-    sentence="Its range shrinks by {value} against that of the others.",
+    sentence="Its range stands at {value} against that of the others (below 0 it shrinks more).",
     empty="no value",
 )
 def range_against_others(v: View) -> Array:

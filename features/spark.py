@@ -178,6 +178,9 @@ class SparkParts:
     def gather(self, change: Change) -> list[pa.Table]:
         return [_opened(row) for row in self.map(change)._frame.collect()]
 
+    def released(self) -> SparkParts:
+        return self  # the executors spill what they have no memory for
+
     @contextmanager
     def kept(self) -> Iterator[SparkParts]:
         from pyspark import StorageLevel

@@ -12,6 +12,8 @@ from typing import Literal
 
 Kind = Literal["id", "text", "date", "time", "decimal", "integer", "flag"]
 
+Named = Literal["account", "account_name", "address", "manager", "manager_name", "prospect", "prospect_name"]
+
 # The one storage type of each kind. Sums of decimals do not depend on the order in which threads add.
 SQL_TYPES: dict[Kind, str] = {
     "id": "VARCHAR",
@@ -39,7 +41,7 @@ class Column:
     `required`: must be in the source. `nullable`: may be empty. `separable`: a row without it is set aside in the
     quarantine rather than refused with the whole table. `planned`: may lie in the future (a due date).
     `known_on`: the date column from which this value is known. `snapshot`: today's value, overwritten by the source.
-    `least`, `most`: bounds of a sound value, both allowed.
+    `least`, `most`: bounds of a sound value, both allowed. `names`: what it names whose name may have to be kept secret.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Column:
     allowed: tuple[str, ...] = ()
     least: float | None = None
     most: float | None = None
+    names: Named | None = None
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,14 @@ class Table:
         raise KeyError(f"table {self.name} has no column {name!r}; it has {[c.name for c in self.columns]}")
 
 
-def _key(name: str, doc: str) -> Column:
-    return Column(name, "id", doc, required=True, nullable=False)
+def _key(name: str, doc: str, names: Named | None = None) -> Column:
+    return Column(name, "id", doc, required=True, nullable=False, names=names)
 
 
 def _account(required: bool = True) -> Column:
-    return Column("account_id", "id", "the account", required=required, nullable=not required, separable=required)
+    return Column(
+        "account_id", "id", "the account", required=required, nullable=not required, separable=required, names="account"
+    )
 
 
 def _event(name: str, kind: Kind, doc: str) -> Column:
@@ -105,9 +110,9 @@ TABLES: dict[str, Table] = {
             "an account: a dealer, distributor or wholesale customer",
             ("account_id",),
             "opened_on",
-            _key("account_id", "the account"),
-            Column("name", "text", "its name", snapshot=True),
-            Column("address", "text", "its address", snapshot=True),
+            _key("account_id", "the account", names="account"),
+            Column("name", "text", "its name", snapshot=True, names="account_name"),
+            Column("address", "text", "its address", snapshot=True, names="address"),
             Column("region", "text", "its sales region", snapshot=True),
             Column("segment", "text", "kind of business or tier", snapshot=True),
             Column("channel", "text", "sales channel", snapshot=True),
@@ -115,7 +120,7 @@ TABLES: dict[str, Table] = {
             Column("closed_on", "date", "day it closed or moved", known_on="closed_on"),
             Column("closed_why", "text", "why it closed", known_on="closed_on"),
             Column("owner_changed_on", "date", "day its owner changed", known_on="owner_changed_on"),
-            Column("parent_id", "id", "the group it belongs to", snapshot=True),
+            Column("parent_id", "id", "the group it belongs to", snapshot=True, names="account"),
         ),
         _table(
             "orders",
@@ -163,7 +168,7 @@ TABLES: dict[str, Table] = {
             ("account_id", "manager_id", "started_on"),
             "started_on",
             _account(),
-            Column("manager_id", "id", "the manager", required=True, nullable=False, separable=True),
+            Column("manager_id", "id", "the manager", required=True, nullable=False, separable=True, names="manager"),
             _event("started_on", "date", "first day"),
             Column("ended_on", "date", "first day no longer in charge", known_on="ended_on"),
             Column(
@@ -179,8 +184,8 @@ TABLES: dict[str, Table] = {
             "an account manager",
             ("manager_id",),
             "hired_on",
-            _key("manager_id", "the manager"),
-            Column("name", "text", "the manager's name", snapshot=True),
+            _key("manager_id", "the manager", names="manager"),
+            Column("name", "text", "the manager's name", snapshot=True, names="manager_name"),
             Column("level", "text", "seniority", snapshot=True),
             Column("hired_on", "date", "first day in the company"),
             Column("left_on", "date", "first day no longer in the company", known_on="left_on"),
@@ -193,7 +198,7 @@ TABLES: dict[str, Table] = {
             "contacted_at",
             _key("contact_id", "the contact"),
             _account(),
-            Column("manager_id", "id", "who made it"),
+            Column("manager_id", "id", "who made it", names="manager"),
             _event("contacted_at", "time", "when it took place"),
             Column("kind", "text", "visit, call or mail", allowed=("visit", "call", "mail")),
             Column("inbound", "flag", "the account came to us"),
@@ -290,7 +295,7 @@ TABLES: dict[str, Table] = {
             "recorded_on",
             _account(),
             _event("recorded_on", "date", "day it was recorded"),
-            Column("recorded_by", "id", "who recorded it"),
+            Column("recorded_by", "id", "who recorded it", names="manager"),
             Column("reason", "text", "loss reason, a code of reasons.yaml"),
             Column("audited", "flag", "someone other than the manager checked it"),
         ),
@@ -310,8 +315,8 @@ TABLES: dict[str, Table] = {
             "not yet a customer",
             ("prospect_id",),
             "recorded_at",
-            _key("prospect_id", "the prospect"),
-            Column("name", "text", "its company's name", snapshot=True),
+            _key("prospect_id", "the prospect", names="prospect"),
+            Column("name", "text", "its company's name", snapshot=True, names="prospect_name"),
             Column("region", "text", "its region", snapshot=True),
             Column("source", "text", "where it was found", allowed=PROSPECT_SOURCES),
             Column("third_party", "flag", "judged from a third party's data, to be sampled before they are trusted"),

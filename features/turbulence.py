@@ -212,7 +212,7 @@ def company_season(v: View) -> Array:
     direction="falls",
     low=-2,
     high=2,
-    sentence="Its own purchases fare by {value} otherwise than its region's.",
+    sentence="Its own purchases stand at {value} against its region's (below 0 they fare worse).",
     empty="no value",
 )
 def own_against_region(v: View) -> Array:

@@ -404,16 +404,21 @@ def _late_last_period(late: Late, ago: int, edges: int) -> tuple[Ints, npt.NDArr
 
 
 class Recorder(View):
-    """A view over nothing that notes which facts a formula asks for: the fold plan comes from it."""
+    """A view over nothing that notes which facts a formula asks for: the fold plan comes from it.
+
+    `facts`: these and those that they are made of, by name; `asked`: the names of the first alone.
+    """
 
     def __init__(self) -> None:
         super().__init__(Panel(1), Grid(np.array([0, 1]), np.array([1]), 12))
         self.facts: dict[str, Fact] = {}
+        self.asked: set[str] = set()
 
     def _note(self, fact: Fact) -> Array:
+        self.asked.add(fact.name)
         self.facts[fact.name] = fact
         if isinstance(fact, (Shared, ItemValue)):
-            self._note(fact.of)
+            self.facts[fact.of.name] = fact.of
         return np.ones((1, 1))
 
     def total(self, fact: Additive | Shared, w: int | None = None, ago: int = 0) -> Array:

@@ -24,6 +24,7 @@ from models.metrics import require_numbers
 FloatArray = NDArray[np.float64]
 Transform = Callable[[FloatArray], FloatArray]
 
+LEARNED_FROM = ("recency", "order_days_12", "amount_12")  # columns that some baseline is fitted on, beside the label
 _DAYS = 7.0  # a week is the model's unit of time: parameters then lie near those published
 _STARTS = ((0.0, 0.0, 0.0, 0.0), (-1.0, 1.5, -0.5, 1.0), (0.5, 3.0, -2.0, 1.0), (1.0, 2.5, 0.5, 2.0))  # log-parameters
 _BOUND = 12.0  # of a log-parameter: e.g. no dropout at all is a = 0, a limit that no finite logarithm reaches

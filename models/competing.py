@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import lightgbm as lgb
@@ -21,6 +22,7 @@ from features.catalog import DECLARED
 from features.periods import Duration
 from models.causes import START, CauseModel, CauseRecipe, FloatArray, filled
 from models.risk import MONOTONE
+from models.sampling import least_rows
 
 NO_CAUSE = ("symptom", "context")
 FEW = 20  # rows that LightGBM puts into a bin of their own for sure
@@ -35,25 +37,36 @@ def ahead(matrix: pd.DataFrame, period: Duration, lead: int) -> pd.DataFrame:
     return rows.merge(later, on=["account_id", "as_of"], how="inner", validate="one_to_one")
 
 
-def fit(rows: pd.DataFrame, features: Sequence[str], recipe: CauseRecipe, progress: bool = True) -> CauseModel:
+def fit(
+    rows: pd.DataFrame,
+    features: Sequence[str],
+    recipe: CauseRecipe,
+    progress: bool = True,
+    weight: FloatArray | None = None,
+) -> CauseModel:
     """Learn the hazards of all reasons that `features` are evidence for from `rows` (the output of `ahead`).
+
+    `weight`: for how many rows each stands, (rows,), one where None (`models/sampling.py`).
 
     Without evidence that varies, or with labels of one kind only, nothing can be told apart: no reason gets a hazard.
     """
+    least = least_rows(recipe.min_leaf, weight)
     by_reason: dict[str, list[str]] = {}
     for name in features:
         by_reason.setdefault(DECLARED[name].reason, []).append(name)
     plain = [name for reason in NO_CAUSE for name in by_reason.pop(reason, [])]
     by_reason = dict(sorted(by_reason.items()))  # as they are read back
     names = [name for of_reason in by_reason.values() for name in of_reason]
-    healthy = {name: _healthy(rows[name].to_numpy(dtype=np.float64), name) for name in names}
-    untried = {name: value for name in names if (value := _untried(rows[name], recipe.min_leaf)) is not None}
+    healthy = {name: _healthy(rows[name].to_numpy(dtype=np.float64), name, weight) for name in names}
+    untried = {name: value for name in names if (value := _untried(rows[name], least)) is not None}
     values = {reason: filled(rows, of_reason, healthy) for reason, of_reason in by_reason.items()}
-    values = {reason: own for reason, own in values.items() if _can_split(own, recipe.min_leaf)}
+    values = {reason: own for reason, own in values.items() if _can_split(own, least)}
     label = rows["label"].to_numpy(dtype=np.float64)
     if not values or len(np.unique(label)) < 2:
         return CauseModel({}, by_reason, healthy, untried, recipe, {})
 
+    counts = np.ones(len(rows)) if weight is None else weight
+    taught = replace(recipe, min_leaf=least)
     signs = rows[plain].to_numpy(dtype=np.float64)
     bags: list[Mapping[str, lgb.Booster]] = []
     with tqdm(
@@ -61,7 +74,7 @@ def fit(rows: pd.DataFrame, features: Sequence[str], recipe: CauseRecipe, progre
     ) as bar:
         for bag in range(recipe.bags):
             chosen = _in_bag(rows["account_id"], recipe, bag)
-            market = _Market(label[chosen], signs[chosen], plain, recipe, recipe.seed + bag)
+            market = _Market(label[chosen], counts[chosen], signs[chosen], plain, taught, recipe.seed + bag)
             for reason, own in values.items():
                 market.add(reason, own[chosen], by_reason[reason])
             bags.append(market.learn(bar))
@@ -73,9 +86,15 @@ class _Market:
     """The losses of one bag, and the trees that share in them."""
 
     def __init__(
-        self, label: FloatArray, signs: FloatArray, names: Sequence[str], recipe: CauseRecipe, seed: int
+        self,
+        label: FloatArray,
+        weight: FloatArray,
+        signs: FloatArray,
+        names: Sequence[str],
+        recipe: CauseRecipe,
+        seed: int,
     ) -> None:
-        self.label, self.recipe, self.seed = label, recipe, seed
+        self.label, self.weight, self.recipe, self.seed = label, weight, recipe, seed
         self.signs = _Ensemble(signs, label, recipe, seed, [0] * len(names), names)
         self.causes: dict[str, _Ensemble] = {}
 
@@ -87,20 +106,22 @@ class _Market:
 
     def learn(self, bar: tqdm[Any]) -> dict[str, lgb.Booster]:
         """Boost all in turn; the trees of each reason."""
-        label, recipe = self.label, self.recipe
-        rate = min(max(label.mean(), 1e-6), 1 - 1e-6)
+        label, weight, recipe = self.label, self.weight, self.recipe
+        rate = min(max(float(np.average(label, weights=weight)), 1e-6), 1 - 1e-6)
         start = np.log(rate / (1 - rate)) - np.log1p(START * len(self.causes))
         hazards = {reason: np.full(len(label), START) for reason in self.causes}
         total = 1 + np.sum(list(hazards.values()), axis=0)
         for step in range(recipe.warm + recipe.rounds):
             bar.update()
             risk = _risk(start + self.signs.score, total)
-            self.signs.boost(risk - label, risk * (1 - risk))
+            self.signs.boost(weight * (risk - label), weight * risk * (1 - risk))
             if step < recipe.warm:
                 continue
             for reason, cause in self.causes.items():
                 risk, part = _risk(start + self.signs.score, total), hazards[reason] / total
-                cause.boost((risk - label) * part, np.maximum(risk * (1 - risk) * part, LEAST_CURVATURE))
+                cause.boost(
+                    weight * (risk - label) * part, weight * np.maximum(risk * (1 - risk) * part, LEAST_CURVATURE)
+                )
                 hazards[reason] = START * np.exp(cause.score)
                 total = 1 + np.sum(list(hazards.values()), axis=0)
         # as it is read back: LightGBM writes a tree without a split in another way the second time
@@ -160,12 +181,15 @@ def _risk(signs: FloatArray, total: FloatArray) -> FloatArray:
     return np.asarray(1 / (1 + np.exp(-signs) / total), dtype=np.float64)
 
 
-def _healthy(values: FloatArray, name: str) -> float:
+def _healthy(values: FloatArray, name: str, weight: FloatArray | None) -> float:
     """The good quartile of those who have a value; 0 where nobody has."""
-    known = values[~np.isnan(values)]
-    if not len(known):
+    there = ~np.isnan(values)
+    if not there.any():
         return 0.0
-    return float(np.quantile(known, 0.25 if DECLARED[name].direction == "rises" else 0.75))
+    good = 0.25 if DECLARED[name].direction == "rises" else 0.75
+    if weight is None:
+        return float(np.quantile(values[there], good))
+    return float(np.quantile(values[there], good, weights=weight[there], method="inverted_cdf"))
 
 
 def _untried(values: pd.Series[float], least: int) -> float | None:

@@ -75,14 +75,12 @@ def hindsight(
     """
     rows, fifths, reasons, pending = [], [], [], []
     for scoring in sorted(scorings, key=lambda scoring: scoring.as_of):
-        if scoring.label.matures(scoring.as_of) > until:
+        active = outcomes(scoring, tables, until)
+        if active is None:
             pending.append(scoring.as_of)
             continue
-        active = _active(scoring)
         if active.empty:
             continue
-        lost = ~active["account_id"].isin(ordered(tables, scoring.as_of, scoring.label)).to_numpy(dtype=bool)
-        active = active.assign(lost=lost.astype(float))
         rows.append(_row(scoring, active, listed, level))
         fifths.append(_fifths(active, level).assign(as_of=scoring.as_of))
         reasons.append(_reasons(active).assign(as_of=scoring.as_of))
@@ -92,6 +90,18 @@ def hindsight(
         _joined(reasons, REASONS),
         tuple(pending),
     )
+
+
+def outcomes(scoring: Scoring, tables: Mapping[str, Expression], until: date) -> pd.DataFrame | None:
+    """The active accounts of a scoring, riskiest first, with `lost` (0.0 or 1.0); None before it has matured.
+
+    Raises ContractError if the scoring lacks a column.
+    """
+    if scoring.label.matures(scoring.as_of) > until:
+        return None
+    active = _active(scoring)
+    lost = ~active["account_id"].isin(ordered(tables, scoring.as_of, scoring.label)).to_numpy(dtype=bool)
+    return active.assign(lost=lost.astype(float))
 
 
 def ordered(tables: Mapping[str, Expression], as_of: date, label: Label) -> set[str]:

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from features.errors import ConfigurationError, LimitError
+from models.backend import quiet_mlflow, told
 from models.causes import CauseModel
 from models.risk import RiskModel
-from models.tracking import CARD, downloaded_model, own_version, quiet_mlflow, registered_name
+from models.tracking import CARD, downloaded_model, own_version, registered_name
 
 AUTOMATIC = "holdfast evaluate"
 NONE = "none"
@@ -248,7 +249,7 @@ def _registered_model(mlflow: Any, client: Any, source: str) -> Any:
         return client.get_registered_model(registered_name(source))
     except mlflow.exceptions.MlflowException:
         raise ConfigurationError(
-            f"MLflow at {mlflow.get_tracking_uri()} knows no model of {source!r}. "
+            f"MLflow at {told(mlflow.get_tracking_uri())} knows no model of {source!r}. "
             f"Run `holdfast train --source {source}` first."
         ) from None
 

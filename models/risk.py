@@ -24,7 +24,9 @@ from scipy.special import expit
 
 from features.catalog import DECLARED
 from features.errors import ConfigurationError, ContractError
+from features.versions import version_of
 from models.horizons import HORIZON
+from models.sampling import least_rows
 from models.season import shifts
 from models.spread import interval
 
@@ -68,7 +70,7 @@ class Recipe:
 class RiskModel:
     """Trees, season, and what their matrix must look like.
 
-    `meta`: features, period, label, `horizon_periods` (the label's horizon in periods), `steps` (other horizons told, 1
+    `meta`: features, `feature_versions` (of their definitions, by name), period, label, `horizon_periods` (the label's horizon in periods), `steps` (other horizons told, 1
     to so many periods), `season` (shifts of log-odds by day of the year), `spread` (how far off it was at cut-offs held out, `models/spread.py`; None where not measured).
     """
 
@@ -84,17 +86,30 @@ class RiskModel:
 
         Raises ContractError if a feature or `as_of` is missing.
         """
-        trees = np.asarray(self.booster.predict(self.inputs(frame, periods), raw_score=True), dtype=np.float64)
-        return trees + shifts(self.meta["season"], frame)
+        return self.log_odds_by_horizon(frame, [self.main if periods is None else periods])[:, 0]
+
+    def log_odds_by_horizon(self, frame: pd.DataFrame, horizons: Sequence[float]) -> FloatArray:
+        """`log_odds` for each of some horizons in periods, (rows, horizons); each is worked out once, though asked twice."""
+        inputs, season = self.inputs(frame), shifts(self.meta["season"], frame)
+        found: dict[float, FloatArray] = {}
+        for periods in dict.fromkeys(horizons):
+            inputs[:, -1] = periods
+            found[periods] = np.asarray(self.booster.predict(inputs, raw_score=True), dtype=np.float64) + season
+        return np.column_stack([found[periods] for periods in horizons])
 
     def predict(self, frame: pd.DataFrame, periods: float | None = None) -> FloatArray:
         """Probability of no order in so many periods, the label's horizon where None: (rows,)."""
         return np.asarray(expit(self.log_odds(frame, periods)), dtype=np.float64)
 
-    def when(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Probability of no order in the next 1, 2, .. periods, never rising along a row: `silent_<k>`, (rows, steps)."""
-        steps = range(1, int(self.meta["steps"]) + 1)
-        return pd.DataFrame({f"silent_{step}": self.predict(frame, step) for step in steps}, index=frame.index)
+    @property
+    def main(self) -> float:
+        """The label's horizon in periods."""
+        return float(self.meta["horizon_periods"])
+
+    @property
+    def steps(self) -> list[float]:
+        """The horizons of `silent_1`, `silent_2`, .. in periods."""
+        return [float(step) for step in range(1, int(self.meta["steps"]) + 1)]
 
     def interval(self, log_odds: FloatArray, level: float) -> tuple[FloatArray, FloatArray]:
         """Low and high end of where the share lost among accounts of such a risk lies with certainty `level`.
@@ -130,14 +145,16 @@ class RiskModel:
             raise ConfigurationError(f"{folder} holds no model: {missing[0]} is missing. Run `holdfast train` first.")
         content = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
         content.pop("hash")
-        if lacking := sorted({"horizon_periods", "steps", "season", "spread", "known_until"} - set(content)):
+        if lacking := sorted(
+            {"horizon_periods", "steps", "season", "spread", "known_until", "feature_versions"} - set(content)
+        ):
             raise ConfigurationError(
                 f"{folder / META_FILE} lacks {', '.join(lacking)}: another version made it. Run `holdfast train` again."
             )
         return cls(lgb.Booster(model_file=str(folder / MODEL_FILE)), content)
 
-    def inputs(self, frame: pd.DataFrame, periods: float | None = None) -> FloatArray:
-        """The model's features of the matrix in its order, then the horizon: (rows, features + 1).
+    def inputs(self, frame: pd.DataFrame) -> FloatArray:
+        """The model's features of the matrix in its order, then the label's horizon: (rows, features + 1).
 
         Raises ContractError if a feature is missing.
         """
@@ -147,8 +164,10 @@ class RiskModel:
                 f"matrix: {len(missing)} of the model's {len(self.features)} features are missing, for example "
                 f"{missing[0]!r}. Train again on these tables, or give the tables the model was trained on."
             )
-        horizon = self.meta["horizon_periods"] if periods is None else periods
-        return np.column_stack([frame[self.features].to_numpy(dtype=np.float64), np.full(len(frame), float(horizon))])
+        matrix = np.empty((len(frame), len(self.features) + 1))
+        matrix[:, :-1] = frame[self.features].to_numpy(dtype=np.float64)
+        matrix[:, -1] = self.main
+        return matrix
 
 
 def fit(
@@ -157,17 +176,24 @@ def fit(
     recipe: Recipe,
     meta: Mapping[str, Any],
     season: FloatArray | None = None,
+    weight: FloatArray | None = None,
 ) -> RiskModel:
     """Fit the recipe on `rows`: the features, HORIZON in periods and the outcome at it in `label` (`training_rows`).
 
-    `meta` as RiskModel's, without the features; `season`: shifts of the rows, (rows,), that the trees need not explain.
+    `meta` as RiskModel's, without the features; `season`: shifts of the rows, (rows,), that the trees need not explain;
+    `weight`: for how many rows each stands, (rows,), one where None (`models/sampling.py`).
     """
     label = rows["label"].to_numpy(dtype=np.float64)
     names = [*features, HORIZON]
-    data = lgb.Dataset(rows[names].to_numpy(dtype=np.float64), label, init_score=season, feature_name=names)
-    parameters = recipe.parameters() | {"monotone_constraints": [*_directions(features), -1]}
+    values = rows[names].to_numpy(dtype=np.float64)
+    data = lgb.Dataset(values, label, weight=weight, init_score=season, feature_name=names)
+    parameters = recipe.parameters() | {
+        "min_data_in_leaf": least_rows(recipe.min_leaf, weight),
+        "monotone_constraints": [*_directions(features), -1],
+    }
     booster = lgb.train(parameters, data, num_boost_round=recipe.rounds)
-    return RiskModel(booster, {**meta, "features": list(features)})
+    versions = {name: version_of(DECLARED[name]) for name in features}
+    return RiskModel(booster, {**meta, "features": list(features), "feature_versions": versions})
 
 
 def _directions(features: Sequence[str]) -> list[int]:

@@ -31,9 +31,20 @@ class Scorer(mlflow.pyfunc.PythonModel):
         values = model_input[self.meta["features"]].to_numpy(dtype=numpy.float64)
         horizon = numpy.full(len(values), float(self.meta["horizon_periods"]))
         log_odds = self.booster.predict(numpy.column_stack([values, horizon]), raw_score=True)
-        days = pandas.to_datetime(model_input["as_of"])
+        days = _days(model_input["as_of"])
         log_odds = log_odds + days.map({day: self.season(day) for day in set(days)}).to_numpy(dtype=numpy.float64)
         return pandas.DataFrame({"risk": 1 / (1 + numpy.exp(-log_odds))})
+
+
+def _days(texts):  # type: ignore[no-untyped-def]
+    """The dates, (rows,). Raises MlflowException, which a server answers with 400, if one is none."""
+    days = pandas.to_datetime(texts, format="ISO8601", errors="coerce")
+    if days.isna().any():
+        message = f"as_of {texts[days.isna()].iloc[0]!r} is not a date. Write it as 2024-03-31."
+        raise mlflow.exceptions.MlflowException(
+            message, error_code=mlflow.protos.databricks_pb2.INVALID_PARAMETER_VALUE
+        )
+    return days
 
 
 def _place(day):  # type: ignore[no-untyped-def]

@@ -82,9 +82,12 @@ def _place(day: str) -> int:
     return date(2001, month, min(of_month, 28) if month == 2 else of_month).timetuple().tm_yday
 
 
-def season(rows: pd.DataFrame) -> Season:
-    """The season in rows whose label has matured: columns as_of, label, lapsed."""
-    active = rows[~rows["lapsed"].astype(bool)].groupby("as_of")["label"].agg(["sum", "count"])
+def season(rows: pd.DataFrame, weight: FloatArray | None = None) -> Season:
+    """The season in rows whose label has matured: columns as_of, label, lapsed. `weight`: for how many rows each stands,
+    (rows,), one where None."""
+    counts = pd.DataFrame({"as_of": rows["as_of"], "count": 1.0 if weight is None else weight})
+    counts["sum"] = rows["label"] * counts["count"]
+    active = counts[~rows["lapsed"].astype(bool)].groupby("as_of").sum()
     share = ((active["sum"] + 0.5) / (active["count"] + 1)).to_numpy()
     level = np.log(share / (1 - share))
     levels = {day: float(value) for day, value in zip(active.index, level, strict=True)}
@@ -97,8 +100,8 @@ def season(rows: pd.DataFrame) -> Season:
     own = np.array([here - mean for here, _, mean in told])
     last = np.array([deviation for _, deviation, _ in told])
     counted = 12 * variance
-    weight = (float(own @ last) + prior * counted) / (float(last @ last) + counted)
-    return Season(levels, min(max(weight, 0.0), 1.0))
+    slope = (float(own @ last) + prior * counted) / (float(last @ last) + counted)
+    return Season(levels, min(max(slope, 0.0), 1.0))
 
 
 def _last_year(levels: Mapping[date, float], as_of: date) -> tuple[float, float] | None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import logging
 import math
-import os
 import subprocess
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,17 +16,21 @@ from typing import Any
 import pandas as pd
 
 from features.errors import ConfigurationError
+from models.backend import open_experiment, quiet_mlflow, told
 from models.campaign import values_of
 from models.causes import CauseModel
 from models.risk import RiskModel
 from models.taxonomy import taxonomy
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-
 SCORER = Path(__file__).with_name("scorer.py")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "mlflow")
-LISTS = ("features", "constant_features", "train_cutoffs", "season")  # of a model's meta: a run is told how many
+LISTS = (
+    "features",
+    "feature_versions",
+    "constant_features",
+    "train_cutoffs",
+    "season",
+)  # of a model's meta: a run is told how many
 CARD = "model_card.json"  # artifact of a run: the facts of the model card
 
 
@@ -59,6 +59,20 @@ def code_version() -> str:
     return commit.stdout.strip() + ("-changed" if changed.stdout.strip() else "")
 
 
+def signature_of(features: Sequence[str]) -> Any:
+    """Schema of the logged model: each feature a number, which may be null, and the cut-off as text; out comes the risk."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    inputs = [*(ColSpec("double", name) for name in features), ColSpec("string", "as_of")]
+    return ModelSignature(Schema(inputs), Schema([ColSpec("double", "risk")]))
+
+
+def requirements() -> list[str]:
+    """What the logged model needs to be loaded, in the versions it was trained with."""
+    return [f"{name}=={version(name)}" for name in REQUIREMENTS]
+
+
 def log_training(
     source: str,
     model: RiskModel,
@@ -75,18 +89,15 @@ def log_training(
     `folder` holds the risk model, `causes` the model of causes that goes with it; `metrics` are logged as they are.
     """
     with quiet_mlflow() as mlflow:
-        from mlflow.models import infer_signature
-
         client = mlflow.MlflowClient()
         found = versions_of(client, source, model, why)
         if found:
             client.set_registered_model_alias(registered_name(source), "challenger", found[-1].version)
             return
 
-        mlflow.set_experiment(f"holdfast/{source}")
+        open_experiment(mlflow, f"holdfast/{source}")
         first = rows.head(5).reset_index(drop=True)
-        example = first[model.features].assign(as_of=first["as_of"].astype(str))  # as a request writes it
-        signature = infer_signature(example, pd.DataFrame({"risk": model.predict(first)}))
+        example = first[model.features].astype(float).assign(as_of=first["as_of"].astype(str))  # as a request writes it
         with mlflow.start_run(run_name=f"train {source}"):
             counted = {name: len(model.meta[name]) for name in LISTS if name in model.meta}
             mlflow.log_params({**params, **model.meta, **counted})
@@ -105,9 +116,9 @@ def log_training(
                 name="model",
                 python_model=str(SCORER),
                 artifacts={"model": str(folder), "causes": str(causes)},
-                signature=signature,
+                signature=signature_of(model.features),
                 input_example=example,
-                pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+                pip_requirements=requirements(),
                 registered_model_name=registered_name(source),
             )
             number = str(info.registered_model_version)
@@ -127,7 +138,7 @@ def log_evaluation(
     """Add the evaluation to the run of the models: its metrics and criteria, and `texts` as artifacts by their name."""
     with quiet_mlflow() as mlflow:
         latest = own_version(mlflow, source, model, why)
-        mlflow.set_experiment(f"holdfast/{source}")
+        open_experiment(mlflow, f"holdfast/{source}")
         with mlflow.start_run(run_id=latest.run_id):
             for population, models in metrics["population"].items():
                 for column, cells in models.items():
@@ -159,7 +170,7 @@ def run_of(source: str, model: RiskModel, why: CauseModel) -> dict[str, dict[str
 def log_benchmark(name: str, params: Mapping[str, Any], metrics: Mapping[str, float], files: Sequence[Path]) -> None:
     """A run of the experiment `holdfast/<name>` with what a benchmark measured and wrote."""
     with quiet_mlflow() as mlflow:
-        mlflow.set_experiment(f"holdfast/{name}")
+        open_experiment(mlflow, f"holdfast/{name}")
         with mlflow.start_run(run_name=f"benchmark {name}"):
             mlflow.log_params(params)
             mlflow.log_metrics({key: value for key, value in metrics.items() if math.isfinite(value)})
@@ -172,7 +183,7 @@ def open_tuning(source: str, study: str, params: Mapping[str, Any], fresh: bool)
     """Id of the run of a search, which its trials are nested in: one that goes on, unless `fresh`, goes on in its run."""
     with quiet_mlflow() as mlflow:
         client = mlflow.MlflowClient()
-        experiment = mlflow.set_experiment(f"holdfast/{source}").experiment_id
+        experiment = open_experiment(mlflow, f"holdfast/{source}")
         found = client.search_runs([experiment], f"tags.study = '{study}'", max_results=1)
         if found and not fresh:
             identity = str(found[0].info.run_id)
@@ -231,16 +242,15 @@ def own_version(mlflow: Any, source: str, model: RiskModel, why: CauseModel) -> 
     found = versions_of(mlflow.MlflowClient(), source, model, why)
     if not found:
         raise ConfigurationError(
-            f"MLflow at {mlflow.get_tracking_uri()} knows no model with hash {model.content_hash} and causes with "
+            f"MLflow at {told(mlflow.get_tracking_uri())} knows no model with hash {model.content_hash} and causes with "
             f"hash {why.content_hash}. Run `holdfast train` for this source again."
         )
     return found[-1]
 
 
 @contextmanager
-def downloaded_model(source: str, which: str) -> Iterator[Path]:
-    """Folder with the model files behind an alias or a version of the registry, while the context lasts; the causes lie
-    beside it.
+def logged_model(source: str, which: str) -> Iterator[Path]:
+    """Folder with the MLflow model behind an alias or a version of the registry, while the context lasts.
 
     Raises ConfigurationError if there is no such alias or version.
     """
@@ -255,7 +265,20 @@ def downloaded_model(source: str, which: str) -> Iterator[Path]:
                 f"{which!r} is neither a folder with a model nor an alias or version of {registered_name(source)} in MLflow: "
                 f"{str(error).splitlines()[0]} Known aliases are 'challenger', and 'champion' once the gate is passed."
             ) from None
-        yield Path(folder) / "artifacts" / "model"
+        yield Path(folder)
+
+
+@contextmanager
+def downloaded_model(source: str, which: str) -> Iterator[Path]:
+    """Folder with the files of the risk model inside that MLflow model; those of the causes lie beside it."""
+    with logged_model(source, which) as folder:
+        yield folder / "artifacts" / "model"
+
+
+def version_behind(source: str, alias: str) -> str:
+    """The version of the registered model that an alias names."""
+    with quiet_mlflow() as mlflow:
+        return str(mlflow.MlflowClient().get_model_version_by_alias(registered_name(source), alias).version)
 
 
 def _calibration_figure(predictions: pd.DataFrame) -> Any:
@@ -271,18 +294,3 @@ def _calibration_figure(predictions: pd.DataFrame) -> Any:
     axes.set_xlabel("predicted risk")
     axes.set_ylabel("share lost")
     return figure
-
-
-@contextmanager
-def quiet_mlflow() -> Iterator[Any]:
-    """MLflow on the address of the environment, else on SQLite in the project's folder; its chatter is kept quiet."""
-    import mlflow
-
-    if "MLFLOW_TRACKING_URI" not in os.environ:
-        mlflow.set_tracking_uri("sqlite:///mlflow.db")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with redirect_stderr(io.StringIO()):  # it prints what it registered past its own logger
-            yield mlflow

@@ -24,6 +24,7 @@ from models.risk import RiskModel
 from pipeline.frames import SILENCE, meta_of, plan_of
 from pipeline.layout import Layout
 from pipeline.params import Evaluate, Featurize, Train
+from pipeline.past import Past, sample_of
 from pipeline.reasons import last_rows
 from pipeline.train import fit_at
 from reports import card
@@ -35,7 +36,7 @@ def compare(
     layout: Layout,
     version: str,
     why: CauseModel,
-    matrix: pd.DataFrame,
+    past: Past,
     predictions: pd.DataFrame,
     featurize: Featurize,
     train: Train,
@@ -49,28 +50,30 @@ def compare(
     """
     try:
         champion = registry.registered(layout.source, version)
-        comparable(champion, matrix, featurize)
+        comparable(champion, past.rows, featurize)
         cutoffs = sorted(set(predictions["as_of"]))
         fair = out_of_time(champion.risk, cutoffs)
         if fair:
             said = {"compared": "models", "why": "of these test cut-offs the champion had seen no label"}
         else:
             fair, said = cutoffs, {"compared": "recipes", "why": "the champion has seen labels of every test cut-off"}
-        rows = [matrix[(matrix["as_of"] == day) & matrix["label"].notna()] for day in fair]
+        rows = [past.labelled([day]) for day in fair]
         if said["compared"] == "models":
             others = [champion.risk.predict(frame) for frame in rows]
         else:
             recipe, assumed = recipe_of(champion, train)
             said["why"] += f"; it was told nothing of {', '.join(assumed)}" if assumed else ""
             own = list(champion.risk.features)
-            keys = [name for name in matrix.columns if name in KEYS]
-            same = recipe == train and own == [name for name in matrix.columns if name not in KEYS]
+            here = list(past.rows.columns)
+            keys = [name for name in here if name in KEYS]
+            same = recipe == train and own == [name for name in here if name not in KEYS]
             if same:
                 said["why"] += "; the recipes are the same"
+            learned = past.rows if same or sample_of(recipe) == sample_of(train) else past.sampled(recipe)
             others = [
                 predictions.loc[predictions["as_of"] == day, "risk"].to_numpy()
                 if same
-                else fit_at(matrix[[*keys, *own]], day, featurize, recipe).predict(frame)
+                else fit_at(learned[[*keys, *own]], day, featurize, recipe).predict(frame)
                 for day, frame in zip(fair, rows, strict=True)
             ]
     except HoldfastError as error:
@@ -88,7 +91,7 @@ def compare(
         **said,
         "cutoffs": [str(day) for day in fair],
         **evaluate(both, ["risk", "champion"], params.bootstrap, params.level, params.seed),
-        "reasons": changes(champion.why, why, matrix, featurize),
+        "reasons": changes(champion.why, why, past, featurize),
     }
 
 
@@ -125,9 +128,9 @@ def recipe_of(champion: Registered, today: Train) -> tuple[Train, list[str]]:
     return recipe, [name for name in Train.model_fields if name not in told]
 
 
-def changes(one: CauseModel, other: CauseModel, matrix: pd.DataFrame, featurize: Featurize) -> dict[str, Any]:
+def changes(one: CauseModel, other: CauseModel, past: Past, featurize: Featurize) -> dict[str, Any]:
     """How many of the accounts active at the last cut-off have another largest share in `other` than in `one`."""
-    shares = [model.shares(last_rows(model, matrix, featurize)) for model in (one, other)]
+    shares = [model.shares(last_rows(model, past, featurize)) for model in (one, other)]
     found = stability.top_changes(shares[0], shares[1].reindex(shares[0].index))
     known = {name: value if math.isfinite(value) else None for name, value in found.items()}
     return {"accounts": len(shares[0]), **known}

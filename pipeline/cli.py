@@ -7,7 +7,7 @@ import os
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,20 @@ app = typer.Typer(
 Source = Annotated[str, typer.Option(help="Name of the source: a folder under sources/.")]
 By = Annotated[str | None, typer.Option(help="Who decides; default: the user, from USER.")]
 Everyone = Annotated[bool, typer.Option("--all", help="Reasons of all accounts, not of the riskiest ones alone.")]
+
+
+@app.callback()
+def options(
+    log_format: Annotated[
+        str, typer.Option("--log-format", help="text, or json: an object a line on standard error.")
+    ] = "text",
+) -> None:
+    from features.errors import ConfigurationError
+    from pipeline import logs
+
+    if log_format not in logs.FORMATS:
+        raise ConfigurationError(f"--log-format {log_format!r} is not known. Choose among {', '.join(logs.FORMATS)}.")
+    logs.set_up(log_format)
 
 
 def _setup(source: str) -> tuple[Layout, Params]:
@@ -68,15 +82,43 @@ def simulate(
 
 
 @app.command()
+def extract(
+    source: Annotated[str, typer.Option(help="Name of the source, whose source.yaml names a database.")],
+) -> None:
+    """Run the source's SQL in its own database; the result becomes its raw files. Only reads there."""
+    from pipeline import extract as stage
+
+    layout, params = _setup(source)
+    stage.run(layout, params.ingest)
+
+
+@app.command()
 def ingest(
     data: Annotated[Path, typer.Option(help="Folder with the raw CSV or Parquet files.")],
     source: Source = "contract",
+    pseudonymise: Annotated[
+        bool, typer.Option("--pseudonymise", help="Keyed hashes in place of names, as with ingest.pseudonymise.")
+    ] = False,
 ) -> None:
     """Bring raw files to checked contract tables."""
     from pipeline.ingest import ingest as stage
+    from pipeline.params import changed
 
     layout, params = _setup(source)
-    stage(source, data, layout.data, params.ingest, layout.root)
+    stage(source, data, layout.data, changed(params.ingest, {"pseudonymise": pseudonymise or None}), layout.root)
+
+
+@app.command()
+def pseudonym(
+    value: Annotated[list[str], typer.Argument(help="Ids or names as the source has them.")],
+    names: Annotated[
+        str, typer.Option(help="account, account_name, address, manager, manager_name, prospect or prospect_name.")
+    ] = "account",
+) -> None:
+    """Say by which pseudonym a report names an account, for who has the key (HOLDFAST_PSEUDONYM_KEY)."""
+    from pipeline.pseudonyms import in_words
+
+    typer.echo(in_words(names, value))
 
 
 @app.command()
@@ -185,12 +227,68 @@ def score(
         str | None, typer.Option(help="Folder of a model, alias (champion, challenger) or version.")
     ] = None,
     everyone: Everyone = False,
+    force: Annotated[bool, typer.Option("--force", help="Score again what is already scored.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Write only what changed since the scoring kept of that day, or since the 'previous' one."),
+    ] = None,
+    to_table: Annotated[
+        str | None,
+        typer.Option(help="Write the rows into this table of PostgreSQL too, at the address in HOLDFAST_SCORES_URL."),
+    ] = None,
+    summary: Annotated[
+        str | None, typer.Option(help="File for a JSON summary, written on failure too; - for standard output.")
+    ] = None,
 ) -> None:
-    """Score every eligible account: risk, rank, expected loss; reasons of the riskiest ones (explain.rank)."""
+    """Score every eligible account: risk, rank, expected loss; reasons of the riskiest ones (explain.rank).
+
+    What is already scored, by the same model from the same data, is not scored again; a run that was killed is completed
+    by the next one.
+    """
     from pipeline import score as stage
+    from pipeline.job import summarised
+
+    def work() -> dict[str, Any]:
+        layout, params = _setup(source)
+        return stage.run(layout, params, stage.Request(_day(as_of), out, model, everyone, force, since, to_table))
+
+    summarised(summary, {"command": "score", "source": source, "as_of": as_of}, work)
+
+
+@app.command()
+def monitor(
+    source: Source = "simulated",
+    model: Annotated[
+        str | None,
+        typer.Option(help="As given to score: folder of a model, alias or version; default: the source's own."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict/--no-strict", help="Exit with 4 if a limit of params.yaml's monitor is passed.")
+    ] = True,
+) -> None:
+    """Hold the scoring against what its model learned from, and past scorings against what became of them."""
+    from pipeline import monitor as stage
 
     layout, params = _setup(source)
-    stage.run(layout, params, _day(as_of), out or layout.scores, model, everyone)
+    stage.run(layout, params, model, strict)
+
+
+@app.command()
+def serve(
+    source: Source = "simulated",
+    model: Annotated[
+        str, typer.Option(help="Alias (champion, challenger), version, or folder of a model.")
+    ] = "champion",
+    host: Annotated[
+        str, typer.Option(help="Address to listen at. Whoever reaches it may ask: there is no login.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 5001,
+) -> None:
+    """Answer requests for risks over HTTP, by MLflow's own server, until it is stopped: docs/experiments.md."""
+    from pipeline import serve as stage
+
+    layout, _ = _setup(source)
+    stage.run(layout, model, host, port)
 
 
 @app.command()
@@ -328,23 +426,26 @@ def run(
 
 def main() -> None:
     """Run the command line; a user's mistake is one message and its exit code, never a traceback."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("holdfast").setLevel(logging.INFO)
     from features.errors import HoldfastError
+    from pipeline import logs
+    from pipeline.redaction import hide
+
+    logs.set_up(logs.TEXT)
+    log = logging.getLogger("holdfast")
 
     try:
         app()
     except HoldfastError as error:
-        typer.echo(f"holdfast: {error}", err=True)
+        log.error("holdfast: %s", hide(str(error)), extra={"exit_code": error.exit_code})
         _leave(error.exit_code)
     except Exception as error:  # the last resort: say where the details are, keep the exit code's promise
-        logging.getLogger("holdfast").debug("internal error", exc_info=True)
         import tempfile
         import traceback
 
         with tempfile.NamedTemporaryFile("w", prefix="holdfast-error-", suffix=".log", delete=False) as file:
-            traceback.print_exc(file=file)
-        typer.echo(f"holdfast: internal error: {type(error).__name__}: {error}. Details: {file.name}", err=True)
+            file.write(hide(traceback.format_exc()))
+        told = hide(f"{type(error).__name__}: {error}")
+        log.error("holdfast: internal error: %s. Details: %s", told, file.name, extra={"exit_code": 3})
         _leave(3)
 
 

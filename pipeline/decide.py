@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from math import isfinite
 from pathlib import Path
@@ -25,12 +25,14 @@ from models.avoidable import avoidable_risk
 from models.campaign import Economics
 from models.causes import CauseModel
 from models.economics import Given, Winning, compare
+from models.lineage import read_lineage
 from models.playbook import playbook
 from models.risk import RiskModel
 from models.shares import UNEXPLAINED
 from models.taxonomy import observable, taxonomy
 from pipeline import history
-from pipeline.frames import features_at, known_until, plan_from, read_matrix, write_frame, write_text
+from pipeline.feature_rows import features_at
+from pipeline.frames import known_until, plan_from, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Params
 
@@ -94,8 +96,9 @@ def run(layout: Layout, params: Params) -> None:
         left = leavers.if_left(connection, tables, day, plan, model, features, params.leavers.ago)
         _decide(seen, left, frames, told)
         connection.disconnect()
+    told["lineage"] = read_lineage(layout.scores)
     for name, frame in frames.items():
-        write_frame(frame, layout.decisions / f"{name}.parquet")
+        write_frame(frame, layout.decisions / f"{name}.parquet", told["lineage"])
     write_text(json.dumps(told, indent=1, sort_keys=True, default=str) + "\n", layout.decisions / "decisions.json")
     do = frames["worklist"]["decision"] == "do"
     log.info(
@@ -255,20 +258,7 @@ def _hindsight(seen: Seen) -> dict[str, Any]:
     """What became of the scorings kept that have matured, as records ready for JSON."""
     label = plan_from(dict(seen.model.meta), seen.params.featurize.block).label
     until = known_until(dict(seen.tables))
-    scorings = [
-        hindsight.Scoring(
-            past.as_of,
-            past.scores,
-            replace(
-                label,
-                horizon=Duration.parse(past.meta["horizon"]),
-                booking_lag=Duration.parse(past.meta["booking_lag"]),
-            ),
-            date.fromisoformat(past.meta["known_until"]) if past.meta["known_until"] else None,
-        )
-        for past in history.every(seen.layout)
-        if past.meta.get("booking_lag") and not past.meta["label"]  # of silence, and noted since when it was known
-    ]
+    scorings = history.scorings(history.every(seen.layout), label)
     found = hindsight.hindsight(scorings, seen.tables, until, seen.params.report.accounts, seen.params.evaluate.level)
     tables = {name: getattr(found, name).to_dict("records") for name in ("scorings", "calibration", "reasons")}
     return {**tables, "pending": [str(day) for day in found.pending]}

@@ -15,8 +15,8 @@ from tqdm import tqdm
 from features.errors import ConfigurationError, LimitError
 from features.labels import DEFINITIONS
 from features.peers import limits_of, tiers_of
-from models import label_free, slices
-from models.baselines import baselines
+from models import curves, label_free, slices
+from models.baselines import LEARNED_FROM, baselines
 from models.campaign import Economics, measure
 from models.causes import CauseModel
 from models.gate import against_baselines, against_champion, verdict
@@ -28,10 +28,11 @@ from models.risk import RiskModel
 from models.spread import coverage
 from models.tracking import CARD, log_evaluation, run_of
 from pipeline.champion import compare
-from pipeline.frames import label_of, read_matrix, rules_of, write_frame, write_text
+from pipeline.frames import label_of, rules_of, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Evaluate, Explain, Featurize, Money, Score, Train
-from pipeline.train import rows_of, with_spread
+from pipeline.past import Past
+from pipeline.train import with_spread
 from reports import card
 
 log = logging.getLogger("holdfast")
@@ -50,15 +51,15 @@ def run(
     explain: Explain,
     strict: bool = False,
 ) -> None:
-    """Write `predictions.parquet`, `metrics.json` and `model_card.md`; make the model champion if the gate is passed.
+    """Write `predictions.parquet`, `metrics.json`, `summary.json`, `curves/` and `model_card.md`; make the model champion if the gate is passed.
 
     Raises LimitError if `strict` and the gate is not passed.
     """
     started = perf_counter()
-    matrix = read_matrix(layout.matrix)
-    cutoffs = test_cutoffs(matrix, params)
+    past = Past.read(layout.matrix, train)
+    cutoffs = test_cutoffs(past.rows, params)
     predictions = pd.concat(
-        [predict_at(matrix, cutoff, featurize, train) for cutoff in tqdm(cutoffs, desc="test cut-offs", disable=None)],
+        [predict_at(past, cutoff, featurize, train) for cutoff in tqdm(cutoffs, desc="test cut-offs", disable=None)],
         ignore_index=True,
     )
     predictions.insert(FACTS.index("region"), "region", regions_of(layout, predictions["account_id"]))
@@ -73,7 +74,7 @@ def run(
     model, why = RiskModel.load(layout.model), CauseModel.load(layout.causes)
     found = standing(layout.source, model, why)
     if found.rival is not None:
-        metrics["champion"] = compare(layout, found.rival, why, matrix, predictions, featurize, train, params)
+        metrics["champion"] = compare(layout, found.rival, why, past, predictions, featurize, train, params)
     if not (definition := DEFINITIONS[featurize.label]).silence:
         metrics["label"] = {"name": definition.name, "formula": definition.in_words(rules_of(featurize))}
         log.info(
@@ -85,6 +86,13 @@ def run(
     metrics["decision"] = decide(found, metrics["gate"])
     write_frame(predictions, layout.predictions)
     write_text(json.dumps(metrics, indent=1) + "\n", layout.metrics)
+    write_text(json.dumps(curves.summary(metrics), indent=1) + "\n", layout.summary)
+    for name, points in (
+        ("calibration", curves.calibration(predictions)),
+        ("gains", curves.gains(predictions)),
+        ("by_cutoff", curves.by_cutoff(metrics)),
+    ):
+        write_text(points.to_csv(index=False), layout.curves / f"{name}.csv")
     facts = card.facts_of(
         layout.source,
         model.meta,
@@ -131,16 +139,18 @@ def test_cutoffs(matrix: pd.DataFrame, params: Evaluate) -> list[date]:
     return sorted(params.cutoffs)
 
 
-def predict_at(matrix: pd.DataFrame, cutoff: date, featurize: Featurize, train: Train) -> pd.DataFrame:
-    """Predictions at one test cut-off of model and baselines, all learned from what had matured by then."""
-    test = matrix[(matrix["as_of"] == cutoff) & matrix["label"].notna()].reset_index(drop=True)
-    history = rows_of(matrix)(matured(sorted(set(matrix["as_of"])), cutoff, label_of(featurize), train.cutoffs))
+def predict_at(past: Past, cutoff: date, featurize: Featurize, train: Train) -> pd.DataFrame:
+    """Predictions for all accounts at one test cut-off of model and baselines, all learned from what had matured by then:
+    the model from a sample (`train.sample`), the baselines from all."""
+    test = past.labelled([cutoff]).reset_index(drop=True)
+    told = matured(past.cutoffs, cutoff, label_of(featurize), train.cutoffs)
+    history = past.labelled(told, ["account_id", "as_of", "label", *LEARNED_FROM])
     frame = test[["account_id", "as_of", "label", "lapsed"]].copy()
     amount = test["amount_12"].to_numpy(float)
     frame["value"] = amount.clip(min=0.0)  # purchases of the twelve months before
     frame["tier"] = tiers_of(amount, limits_of(amount))
     frame["tenure"] = test["tenure"]
-    model = with_spread(matrix, cutoff, featurize, train)
+    model = with_spread(past, cutoff, featurize, train)
     frame["spread"] = float("nan") if model.meta["spread"] is None else model.meta["spread"]
     frame["risk"] = model.predict(test)
     horizon = (label_of(featurize).end(cutoff) - cutoff).days

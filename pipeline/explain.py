@@ -15,15 +15,18 @@ from models import evidence
 from models.attribution import contributions, grouped, points
 from models.causes import CauseModel
 from models.changes import changes
+from models.curves import reason_mix
+from models.lineage import read_lineage
 from models.risk import RiskModel
 from models.shap_plots import beeswarm
-from models.similar import similar
+from models.similar import past_cutoffs, similar
 from models.what_if import risk_without
 from pipeline import history
-from pipeline.frames import plan_from, read_matrix, write_frame
+from pipeline.chosen_model import resolve_model
+from pipeline.frames import plan_from, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Params
-from pipeline.score import Scored, resolve_model, score
+from pipeline.scoring import Scored, scoring, settled_day
 from reports.sentences import with_sentences
 
 log = logging.getLogger("holdfast")
@@ -33,8 +36,14 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
     """Write `explanations.parquet`, `evidence.parquet` with its sentences in English, the scoring before as
     `previous.parquet`, and the SHAP plot."""
     started = perf_counter()
-    model, why = resolve_model(layout, None)
-    scored = score(model, why, layout, params, params.score.as_of, everyone)
+    model, why, _ = resolve_model(layout, None)
+    day = settled_day(layout, params, params.score.as_of)
+    with scoring(model, why, layout, params, day, everyone) as scored:
+        explain(layout, params, model, why, scored, started)
+
+
+def explain(layout: Layout, params: Params, model: RiskModel, why: CauseModel, scored: Scored, started: float) -> None:
+    """The stage, of a scoring; `started`: since when it takes its time."""
     scores = scored.scores[scored.scores["naming"].notna()]
     now = scored.features(scored.as_of)
     chosen = now.loc[scores["account_id"], [*model.features, "as_of"]]
@@ -57,14 +66,17 @@ def run(layout: Layout, params: Params, everyone: bool = False) -> None:
         ],
         axis=1,
     ).rename_axis("account_id")
-    write_frame(result.reset_index(), layout.explanations)
-    write_frame(before.table(), layout.previous)
+    lineage = read_lineage(layout.scores)
+    write_frame(result.reset_index(), layout.explanations, lineage)
+    write_frame(before.table(), layout.previous, lineage)
     label = plan_from(dict(model.meta), params.featurize.block).label
-    past = read_matrix(layout.matrix)
+    keys = read_matrix(layout.matrix, columns=["account_id", "as_of", "label"])
+    past = read_matrix(layout.matrix, past_cutoffs(keys, scored.as_of, label, params.similar.cutoffs))
     alike = similar(model, chosen.reset_index(), past, label, params.similar.accounts, params.similar.cutoffs)
-    write_frame(alike, layout.similar)
+    write_frame(alike, layout.similar, lineage)
     sentences = with_sentences(told(model, why, params, scored, values[model.features]))
-    write_frame(sentences, layout.evidence)
+    write_frame(sentences, layout.evidence, lineage)
+    write_text(reason_mix(scored.scores).to_csv(index=False), layout.reason_mix)
     beeswarm(model, chosen.head(params.explain.plot_accounts).reset_index(drop=True), layout.plots / "shap.png")
     log.info(
         "explain %s: %s accounts, %s with a reason named, %s with two candidates, %s sentences; %.1f s; wrote %s",
@@ -85,15 +97,15 @@ def told(model: RiskModel, why: CauseModel, params: Params, scored: Scored, valu
     now = scored.features(scored.as_of)
     active = ~now["lapsed"].to_numpy(dtype=bool)
     chosen = now.loc[values.index, model.features]
+    reasons = scored.scores.set_index("account_id").loc[values.index]
     compared = evidence.Compared(
         as_of=scored.as_of,
         past=past,
         account_id=pd.Series(values.index),
         now=chosen,
-        before=scored.features(past)[model.features].reindex(values.index),
+        before=scored.features(past, reasons.index.to_series())[model.features].reindex(values.index),
         peers=evidence.peer_values(now[model.features], active if active.any() else ~active).loc[values.index],
     )
-    reasons = scored.scores.set_index("account_id").loc[values.index]
     parts = [
         evidence.for_reasons(compared, why.contributions(chosen), reasons),
         evidence.against_loss(compared, values),

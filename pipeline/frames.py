@@ -1,12 +1,14 @@
-"""What several stages read and write: the matrix, frames as Parquet or CSV, the features at one as_of."""
+"""What several stages read and write: the matrix, frames as Parquet or CSV, texts."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
-from functools import partial
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,8 +22,9 @@ from features import spark
 from features.engines import connect, open_tables
 from features.errors import ConfigurationError, ContractError
 from features.labels import DEFINITIONS, Rules
-from features.matrix import Plan, build, features_of
+from features.matrix import Plan
 from features.periods import Duration, Label
+from models.lineage import Lineage, beside, with_lineage
 from pipeline.layout import Layout
 from pipeline.params import Featurize
 
@@ -97,17 +100,27 @@ def known_until(tables: dict[str, Any]) -> date:
     return day + timedelta(days=1)
 
 
-def read_matrix(folder: Path, cutoffs: Sequence[date] | None = None) -> pd.DataFrame:
-    """The matrix of some cut-offs (all where None), ordered by as_of and account.
+def read_matrix(
+    folder: Path,
+    cutoffs: Sequence[date] | None = None,
+    accounts: Collection[str] | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """The matrix of some cut-offs, accounts and columns (all where None), ordered by as_of and account.
 
-    Raises ConfigurationError if there is no matrix, or none of a cut-off asked for.
+    Memory for what is asked for and one row group is enough, and row groups that hold nothing of it are not read beyond
+    as_of and account. `columns` must hold these two. Raises ConfigurationError if there is no matrix, or none of a cut-off
+    asked for.
     """
-    if not folder.is_dir():
-        raise ConfigurationError(f"{folder} is missing. Run `holdfast featurize` for this source first.")
-    wanted = None if cutoffs is None else ds.field("as_of").isin(list(cutoffs))
-    table = ds.dataset(folder, format="parquet").to_table(filter=wanted)
-    found = set(table["as_of"].unique().to_pylist())
-    lacking = sorted(set(cutoffs or ()) - found)
+    parts = list(parts_of(folder))
+    wanted = _wanted(cutoffs, accounts)
+    names = None if columns is None else list(columns)
+    if wanted is None:
+        table = ds.dataset(folder, format="parquet").to_table(columns=names)
+    else:
+        found = [part.to_table(filter=wanted, columns=names) for part in parts if part.count_rows(filter=wanted)]
+        table = pa.concat_tables(found) if found else parts[0].head(0, columns=names)
+    lacking = sorted(set(cutoffs or ()) - set(table["as_of"].unique().to_pylist()))
     if lacking:
         raise ConfigurationError(
             f"The matrix in {folder} has no accounts at the cut-off {lacking[0]}. Cut-offs step by whole periods between "
@@ -117,59 +130,43 @@ def read_matrix(folder: Path, cutoffs: Sequence[date] | None = None) -> pd.DataF
     return frame
 
 
-def features_at(
-    layout: Layout,
-    as_of: date | None,
-    plan: Plan,
-    params: Featurize,
-    names: Sequence[str],
-    backs: Sequence[int] = (0,),
-    finish: Callable[[date, pa.Table], pa.Table] | None = None,
-) -> pd.DataFrame:
-    """Features, by name, of the accounts eligible at `as_of` (None: the day after the last order) and at the cut-offs
-    so many periods before it: rows of account and cut-off, ordered by cut-off and account.
-
-    `backs` holds 0, the as_of itself; `finish`, given the as_of, may add columns to a block, where the engine works. Raises ConfigurationError if nobody is eligible then, ContractError if the tables
-    cannot show a feature.
-    """
-    with opened(layout, params) as (connection, tables):
-        shown = {feature.name: feature for feature in features_of(tables)}
-        missing = [name for name in names if name not in shown]
-        if missing:
-            raise ContractError(
-                f"tables: {len(missing)} features of the model cannot be built, for example {missing[0]!r}: a table or "
-                "column it was trained with is missing. Ingest the same tables, or train again without them."
-            )
-        until = known_until(tables)
-        day = until if as_of is None else as_of
-        cutoffs = [plan.period.before(day, back) for back in backs]
-        chosen = [shown[name] for name in names]
-        added = None if finish is None else partial(finish, day)
-        parts = list(build(connection, tables, cutoffs, plan, until, chosen, finish=added))
-    rows: pd.DataFrame = pa.concat_tables(parts).to_pandas()
-    rows = rows.sort_values(["as_of", "account_id"], ignore_index=True)
-    if not (rows["as_of"] == day).any():
-        raise ConfigurationError(
-            f"Nobody is eligible at {day}: no account ordered in the {plan.label.eligible} before it. "
-            f"Orders end on {until - timedelta(days=1)}; choose --as-of accordingly."
-        )
-    return rows
+def parts_of(folder: Path) -> Iterator[ds.Fragment]:
+    """The row groups of a matrix, to be read one at a time. Raises ConfigurationError if there is no matrix."""
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder} is missing. Run `holdfast featurize` for this source first.")
+    for file in ds.dataset(folder, format="parquet").get_fragments():
+        yield from file.split_by_row_group()
 
 
-def write_frame(frame: pd.DataFrame, path: Path) -> None:
-    """Write Parquet or CSV, by the ending, whole or not at all; the same frame gives the same bytes.
+def _wanted(cutoffs: Sequence[date] | None, accounts: Collection[str] | None) -> ds.Expression | None:
+    chosen = {"as_of": cutoffs, "account_id": accounts}
+    terms = [ds.field(name).isin(list(values)) for name, values in chosen.items() if values is not None]
+    return reduce(and_, terms) if terms else None
+
+
+def write_frame(frame: pd.DataFrame, path: Path, lineage: Lineage | None = None) -> None:
+    """Write Parquet or CSV, by the ending, whole or not at all; the same frame and lineage give the same bytes.
 
     Raises ConfigurationError for another ending.
     """
-    if path.suffix not in (".parquet", ".csv"):
-        raise ConfigurationError(f"{path}: the ending must be .parquet or .csv.")
+    require_ending(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.writing")
     if path.suffix == ".csv":
         frame.to_csv(temporary, index=False, lineterminator="\n")
-    else:
-        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), temporary)
+        beside(path).unlink(missing_ok=True)  # first, so that it never stands beside rows of another origin
+        os.replace(temporary, path)
+        if lineage is not None:
+            write_text(json.dumps(lineage, indent=1) + "\n", beside(path))
+        return
+    pq.write_table(with_lineage(pa.Table.from_pandas(frame, preserve_index=False), lineage), temporary)
     os.replace(temporary, path)
+
+
+def require_ending(path: Path) -> None:
+    """Raise ConfigurationError unless `write_frame` knows the ending."""
+    if path.suffix not in (".parquet", ".csv"):
+        raise ConfigurationError(f"{path}: the ending must be .parquet or .csv.")
 
 
 def write_text(text: str, path: Path) -> None:

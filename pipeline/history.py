@@ -4,70 +4,153 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from features.periods import Duration, Label
 from models.causes import CauseModel
+from models.hindsight import Scoring
+from models.lineage import Lineage
 from models.risk import RiskModel
 from pipeline.frames import write_frame, write_text
 from pipeline.layout import Layout
 
 META_FILE = "scoring.json"
+GROUP = 100_000  # rows of features that are written together
 
 
 @dataclass(frozen=True)
 class Past:
-    """A scoring of before: `scores` as they were written, `features` index account_id, `meta` with the hashes."""
+    """A scoring of before, in `folder`: `meta` with the hashes; scores and features are read when they are asked for."""
 
     as_of: date
-    scores: pd.DataFrame
-    features: pd.DataFrame
+    folder: Path
     meta: dict[str, Any]
 
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """As they were written."""
+        return pd.read_parquet(self.folder / "scores.parquet")
 
-def keep(layout: Layout, scores: pd.DataFrame, features: pd.DataFrame, model: RiskModel, why: CauseModel) -> None:
-    """Keep a scoring, whole or not at all; one of the same day before it is replaced."""
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """What the model was given, index account_id."""
+        return pd.read_parquet(self.folder / "features.parquet").set_index("account_id")
+
+
+def keep(
+    layout: Layout,
+    scores: pd.DataFrame,
+    features: Iterable[pa.Table],
+    model: RiskModel,
+    why: CauseModel,
+    lineage: Lineage,
+) -> None:
+    """Keep a scoring, whole or not at all; one of the same day before it is replaced.
+
+    `features`: account_id and the model's features, in blocks of accounts.
+    """
+    heal(layout)
     day = str(scores["as_of"].iloc[0])
-    folder = layout.history / day
-    temporary = layout.history / f".{day}.writing"
-    shutil.rmtree(temporary, ignore_errors=True)
-    write_frame(scores, temporary / "scores.parquet")
-    write_frame(features.reset_index(), temporary / "features.parquet")
+    folder, temporary, old = (layout.history / name for name in (day, f".{day}.writing", f".{day}.old"))
+    temporary.mkdir(parents=True)
+    write_frame(scores, temporary / "scores.parquet", lineage)
+    _write(features, temporary / "features.parquet")
     meta = {
         "as_of": day,
         "model": model.content_hash,
         "causes": why.content_hash,
         **{name: model.meta.get(name) for name in ("horizon", "booking_lag", "label", "known_until")},
+        "lineage": lineage,
     }
     write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", temporary / META_FILE)
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
     temporary.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def heal(layout: Layout) -> None:
+    """Bring order into what a scoring that was killed has left: a scoring that it had moved aside comes back."""
+    for old in layout.history.glob(".*.old"):
+        folder = layout.history / old.name.removeprefix(".").removesuffix(".old")
+        if folder.exists():
+            shutil.rmtree(old)
+        else:
+            old.rename(folder)
+    for temporary in layout.history.glob(".*.writing"):
+        shutil.rmtree(temporary)
+
+
+def at(layout: Layout, as_of: date) -> Past | None:
+    """The scoring kept of a day; None where there is none."""
+    return _read(layout, as_of) if as_of in days(layout) else None
 
 
 def last_before(layout: Layout, as_of: date) -> Past | None:
     """The latest scoring kept of a day before `as_of`; None where there is none."""
-    earlier = [day for day in _days(layout) if day < as_of]
+    earlier = [day for day in days(layout) if day < as_of]
     return _read(layout, max(earlier)) if earlier else None
 
 
 def every(layout: Layout) -> list[Past]:
     """All scorings kept, oldest first."""
-    return [_read(layout, day) for day in _days(layout)]
+    return [_read(layout, day) for day in days(layout)]
 
 
-def _days(layout: Layout) -> list[date]:
+def scorings(kept: list[Past], label: Label) -> list[Scoring]:
+    """The scorings that can be judged once matured: those of silence, whose horizon and booking lag were noted; `label`
+    gives what was not."""
+    return [
+        Scoring(
+            past.as_of,
+            past.scores,
+            replace(
+                label,
+                horizon=Duration.parse(past.meta["horizon"]),
+                booking_lag=Duration.parse(past.meta["booking_lag"]),
+            ),
+            date.fromisoformat(past.meta["known_until"]) if past.meta["known_until"] else None,
+        )
+        for past in kept
+        if past.meta.get("booking_lag") and not past.meta["label"]
+    ]
+
+
+def days(layout: Layout) -> list[date]:
+    """The days whose scoring is kept, oldest first."""
     return sorted(date.fromisoformat(path.parent.name) for path in layout.history.glob(f"[0-9]*/{META_FILE}"))
 
 
 def _read(layout: Layout, day: date) -> Past:
     folder: Path = layout.history / str(day)
-    return Past(
-        day,
-        pd.read_parquet(folder / "scores.parquet"),
-        pd.read_parquet(folder / "features.parquet").set_index("account_id"),
-        json.loads((folder / META_FILE).read_text(encoding="utf-8")),
-    )
+    return Past(day, folder, json.loads((folder / META_FILE).read_text(encoding="utf-8")))
+
+
+def _write(blocks: Iterable[pa.Table], path: Path) -> None:
+    groups = _gathered(blocks)
+    first = next(groups)
+    with pq.ParquetWriter(path, first.schema) as writer:
+        writer.write_table(first)
+        for group in groups:
+            writer.write_table(group)
+
+
+def _gathered(blocks: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in tables of GROUP rows or a little more; one at least, if there is a block."""
+    held: list[pa.Table] = []
+    for block in blocks:
+        held.append(block)
+        if sum(map(len, held)) >= GROUP:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)

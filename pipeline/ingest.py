@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import perf_counter
 
 import duckdb
-import ibis
 from ibis.backends.duckdb import Backend
 from tqdm import tqdm
 
 from features import contracts
 from features.errors import ConfigurationError, ContractError, HoldfastError
 from features.tables import TABLES
-from pipeline import csv_files, feedback_files
+from pipeline import csv_files, feedback_files, raw_files, sources
 from pipeline.params import Ingest
+from pipeline.pseudonyms import Pseudonyms
+from pipeline.staging import database, staging, swap
 
 log = logging.getLogger("holdfast")
 
-SUFFIXES = (".parquet", ".csv")
 FEEDBACK = "feedback"
+_NEEDED = "Put the source's raw files, CSV or Parquet, into a folder and name it with --data."
 _WRONG_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 
 
@@ -65,34 +62,46 @@ def ingest(source: str, data: Path, out: Path, params: Ingest, root: Path) -> In
     """Make contract tables of the CSV and Parquet files in `data`.
 
     `sources/SOURCE/TABLE.sql` under `root` selects each table from the raw files, whose names without suffix are
-    tables in it. A source without SQL has its files in contract form already. Writes `out/tables/TABLE.parquet` and
+    tables in it. A source without SQL has its files in contract form already, and so has one with a connection, whose SQL
+    `holdfast extract` has run. Writes `out/tables/TABLE.parquet` and
     `out/quarantine/TABLE.parquet`, all of them or, after an error, none: what was there before stays.
 
     Of every source, files named `feedback*.csv` in `data` or in `out/feedback` make the table `feedback`, beside what the
     source itself may have of it; but a file of `data` that the source's SQL reads is that SQL's.
 
+    With `params.pseudonymise` pseudonyms stand for the names of accounts, managers and prospects in all that is written.
+    Files of feedback have them already: they are written on a report that has.
+
     Raises
     ------
     ConfigurationError
-        If the source, the folder, a file name, the SQL or the memory limit is wrong.
+        If the source, the folder, a file name, the SQL, the memory limit or the key of the pseudonyms is wrong.
     ContractError
         If a file cannot be read or a table breaks its contract; all failures are in the message.
     LimitError
         If more than `params.quarantine_limit` of a table's rows are set aside.
     """
     started = perf_counter()
-    queries = _queries(source, root / "sources")
-    files = _raw_files(data)
+    connected = sources.connection(source, root / "sources") is not None
+    # The SQL of a connected source has run where its data are.
+    queries = {} if connected else sources.queries(source, root / "sources")
+    otherwise = f"Run `holdfast extract --source {source}` first." if connected else _NEEDED
+    files = raw_files.find(data, otherwise)
     if data.resolve() in ((out / "tables").resolve(), (out / "quarantine").resolve()):
         raise ConfigurationError(f"{data} is where ingest writes. Keep the raw files in another folder.")
     words = _feedback_files(queries, files, out / "feedback")
     files = {name: path for name, path in files.items() if path not in words}
     if not queries:
-        _require_contract_names(data, files)
-    with _staging(out) as staging, _connection(staging, params) as con:
-        columns = {name: _register(con, name, path) for name, path in files.items()}
-        summary = _ingest(con, source, queries, columns, files, words, staging, params)
-        _swap(staging, out)
+        raw_files.require_contract_names(data, files, otherwise)
+    where = f"sources/{source}/*.sql or the database" if connected else "the extract"
+    if queries:
+        where = f"sources/{source}/*.sql or the extract"
+    if words:
+        where += " or the feedback files named"
+    with staging(out, "ingest") as folder, database(folder, params.memory) as con:
+        columns = {name: raw_files.register(con.con, name, path) for name, path in files.items()}
+        summary = _ingest(con, source, queries, columns, files, words, where, folder, params)
+        swap(folder, out, ("tables", "quarantine"))
     log.info("ingest %s: %s; %.1f s; wrote %s", source, summary, perf_counter() - started, out / "tables")
     return summary
 
@@ -104,22 +113,23 @@ def _ingest(
     columns: dict[str, list[str]],
     files: dict[str, Path],
     words: list[Path],
-    staging: Path,
+    where: str,
+    staged: Path,
     params: Ingest,
 ) -> IngestSummary:
+    pseudonyms = Pseudonyms.of_environment() if params.pseudonymise else None
     own = [name for name in TABLES if name in (queries or files)]
     names = [name for name in TABLES if name in own or (name == FEEDBACK and words)]
     today = datetime.now(UTC).date()
     # Words are given after the extract was made, and by the clock of who gives them.
     latest = {name: params.latest or today for name in names} | {FEEDBACK: feedback_files.last_day()}
-    where = f"sources/{source}/*.sql or the extract" if queries else "the extract"
-    if words:
-        where += " or the feedback files named"
     with tqdm(total=3 * len(names), desc=f"ingest {source}", unit="step", disable=None, leave=False) as bar:
         tables: dict[str, contracts.CastTable] = {}
         for name in names:
             if name in own:
                 tables[name] = _cast(con, name, queries.get(name), files, columns, params)
+                if pseudonyms and tables[name].columns:
+                    pseudonyms.replace(con.con, TABLES[name], tables[name].columns)
             if name == FEEDBACK:
                 tables[name] = _with_words(con, tables, words, params)
             bar.update()
@@ -133,14 +143,14 @@ def _ingest(
             failures, tables.values(), params.quarantine_limit, f"Correct {where}, then run `holdfast ingest` again."
         )
         for folder in ("tables", "quarantine"):
-            (staging / folder).mkdir()
+            (staged / folder).mkdir()
         for name in names:
             try:
                 contracts.write(
                     con,
                     tables[name],
-                    staging / "tables" / f"{name}.parquet",
-                    staging / "quarantine" / f"{name}.parquet",
+                    staged / "tables" / f"{name}.parquet",
+                    staged / "quarantine" / f"{name}.parquet",
                 )
             except duckdb.Error as error:
                 raise HoldfastError(f"Table {name} could not be written: {error}\nIs the disk full?") from None
@@ -162,81 +172,6 @@ def _ingest(
     )
 
 
-def _queries(source: str, sources: Path) -> dict[str, Path]:
-    """The SQL file of each contract table; none for a source whose files are in contract form."""
-    known = sorted(path.name for path in sources.iterdir() if path.is_dir()) if sources.is_dir() else []
-    if source not in known:
-        raise ConfigurationError(
-            f"There is no source {source!r}{_suggest(source, known)}. Sources in {sources}: {', '.join(known) or 'none'}. "
-            f"Name one of them, or make {sources / source} with an orders.sql."
-        )
-    queries = {path.stem: path for path in sorted((sources / source).glob("*.sql"))}
-    for name, path in queries.items():
-        if name not in TABLES:
-            raise ConfigurationError(
-                f"{path}: there is no contract table {name!r}{_suggest(name, TABLES)}. Tables are {', '.join(TABLES)}."
-            )
-    if queries and "orders" not in queries:
-        raise ConfigurationError(
-            f"{sources / source} has no orders.sql. Write it: orders are the one table that must be there."
-        )
-    return queries
-
-
-def _raw_files(data: Path) -> dict[str, Path]:
-    """The CSV and Parquet files of the folder by their names without suffix."""
-    needed = "It must be a folder with the source's raw files, CSV or Parquet."
-    if not data.exists():
-        raise ConfigurationError(f"The folder {data} does not exist. {needed} Make it, or name another one.")
-    if not data.is_dir():
-        raise ConfigurationError(f"{data} is a file. {needed} Name the folder it lies in.")
-    present = sorted(path for path in data.iterdir() if not path.name.startswith("."))
-    files: dict[str, Path] = {}
-    for path in present:
-        if not path.is_file() or path.suffix.lower() not in SUFFIXES:
-            continue
-        # DuckDB's names know no case.
-        twin = next((other for name, other in files.items() if name.casefold() == path.stem.casefold()), None)
-        if twin:
-            raise ConfigurationError(f"{data} holds both {twin.name} and {path.name}. Keep one of them.")
-        files[path.stem] = path
-    if not files:
-        there = ", ".join(path.name for path in present[:8]) + (", ..." if len(present) > 8 else "")
-        raise ConfigurationError(
-            f"The folder {data} holds no CSV or Parquet file; it holds {there or 'nothing'}. Put the raw files there."
-        )
-    return files
-
-
-def _require_contract_names(data: Path, files: dict[str, Path]) -> None:
-    for name, path in files.items():
-        if name not in TABLES:
-            raise ConfigurationError(
-                f"{path}: there is no contract table {name!r}{_suggest(name, TABLES)}. Rename the file or take it away. "
-                f"Tables are {', '.join(TABLES)}."
-            )
-    if "orders" not in files:
-        there = ", ".join(path.name for path in files.values())
-        raise ConfigurationError(f"{data} needs orders.parquet or orders.csv; it holds {there}. Put the orders there.")
-
-
-def _suggest(name: str, candidates: Iterable[str]) -> str:
-    match = contracts.closest(name, candidates)
-    return f"; did you mean {match!r}?" if match else ""
-
-
-def _register(con: Backend, name: str, path: Path) -> list[str]:
-    """Make a raw file a view `name`; its columns."""
-    csv_files.require_content(path)
-    options = f", all_varchar=true{csv_files.options(path)}" if path.suffix.lower() == ".csv" else ""
-    reader = f"read_{path.suffix.lower()[1:]}({csv_files.literal(path)}{options})"
-    try:
-        con.con.execute(f"CREATE VIEW main.{contracts.quote(name)} AS SELECT * FROM {reader}")
-        return [str(row[0]) for row in con.con.execute(f"DESCRIBE main.{contracts.quote(name)}").fetchall()]
-    except duckdb.Error as error:
-        raise csv_files.unreadable(path, error) from None
-
-
 def _cast(
     con: Backend,
     name: str,
@@ -251,7 +186,7 @@ def _cast(
             con.con.execute("CREATE SCHEMA IF NOT EXISTS selected")
             # Not named as the table: a raw file may have that name, and would be hidden by it.
             relation = f"selected.{contracts.quote(query.name)}"
-            con.con.execute(f"CREATE VIEW {relation} AS {_select(con, query)}")
+            con.con.execute(f"CREATE VIEW {relation} AS {sources.one_select(con.con, query)}")
         return contracts.cast(con, TABLES[name], relation)
     except duckdb.OutOfMemoryException as error:
         raise ConfigurationError(
@@ -283,7 +218,7 @@ def _tables_read(query: Path) -> list[str]:
     """The tables that a SELECT names; none where it is no SELECT, which is told elsewhere."""
     parsed = "SELECT json_extract_string(json_serialize_sql(?), '$..table_name')"
     with duckdb.connect() as con:
-        rows = con.execute(parsed, [query.read_text(encoding="utf-8")]).fetchall()
+        rows = con.execute(parsed, [sources.text_of(query)]).fetchall()
     return list(rows[0][0] or [])
 
 
@@ -309,67 +244,3 @@ def _with_words(
     if own.columns:
         failures += feedback_files.reason_failures(con.con, own.columns)
     return replace(own, failures=tuple(failures))
-
-
-def _select(con: Backend, query: Path) -> str:
-    text = query.read_text(encoding="utf-8")
-    try:
-        statements = con.con.extract_statements(text)
-    except duckdb.Error as error:
-        raise ConfigurationError(f"{query} is not SQL: {csv_files.first(error)}\nCorrect it.") from None
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise ConfigurationError(f"{query} must hold one SELECT. Take other statements out.")
-    return text
-
-
-@contextmanager
-def _connection(staging: Path, params: Ingest) -> Iterator[Backend]:
-    """A DuckDB database within the staging folder, so that a table may be larger than memory."""
-    spill = staging / "spill"
-    spill.mkdir()
-    try:
-        con = ibis.duckdb.connect(
-            staging / "ingest.duckdb",
-            memory_limit=params.memory,
-            temp_directory=str(spill),
-            autoinstall_known_extensions=False,
-        )
-    except duckdb.Error as error:
-        raise ConfigurationError(
-            f"ingest.memory {params.memory!r} is not usable: {csv_files.first(error)} Write for example 2GB in params.yaml."
-        ) from None
-    try:
-        yield con
-    finally:
-        con.disconnect()
-
-
-@contextmanager
-def _staging(out: Path) -> Iterator[Path]:
-    """A folder beside `out`, on the same disk, that is gone afterwards."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.ingest-", dir=out.parent))
-    except OSError as error:
-        raise ConfigurationError(f"{out.parent} cannot be written: {error.strerror}. Name another folder.") from None
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _swap(staging: Path, out: Path) -> None:
-    """Put the new folders in the place of the old ones; back again if one of them cannot be moved."""
-    out.mkdir(exist_ok=True)
-    done: list[tuple[Path, Path]] = []
-    try:
-        for name in ("tables", "quarantine"):
-            if (out / name).exists():
-                (out / name).rename(staging / f"old-{name}")
-                done.append((staging / f"old-{name}", out / name))
-            (staging / name).rename(out / name)
-            done.append((out / name, staging / name))
-    except OSError as error:
-        for now, before in reversed(done):
-            now.rename(before)
-        raise ConfigurationError(f"{out} cannot be written: {error.strerror}. Nothing was changed there.") from None

@@ -69,6 +69,18 @@ class Layout:
         return self.artifacts / "metrics.json"
 
     @property
+    def summary(self) -> Path:
+        return self.artifacts / "summary.json"
+
+    @property
+    def curves(self) -> Path:
+        return self.artifacts / "curves"
+
+    @property
+    def reason_mix(self) -> Path:
+        return self.artifacts / "reason_mix.csv"
+
+    @property
     def card(self) -> Path:
         return self.artifacts / "model_card.md"
 
@@ -103,6 +115,14 @@ class Layout:
     @property
     def history(self) -> Path:
         return self.artifacts / "history"
+
+    @property
+    def monitoring(self) -> Path:
+        return self.artifacts / "monitoring.json"
+
+    @property
+    def monitoring_page(self) -> Path:
+        return self.artifacts / "monitoring.html"
 
     @property
     def reasons(self) -> Path:

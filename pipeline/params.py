@@ -90,6 +90,7 @@ class Ingest(Section):
     latest: date | None
     quarantine_limit: float = Field(ge=0, le=1)
     memory: str
+    pseudonymise: bool = False
 
 
 class Spark(Section):
@@ -132,6 +133,7 @@ class Audit(Section):
 class Train(Section):
     cutoffs: int = Field(ge=1)
     held_out: int = Field(ge=0)
+    sample: float = Field(gt=0, le=1)
     min_losses: int = Field(ge=1)
     rounds: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)
@@ -197,11 +199,15 @@ class Tune(Section):
         return self
 
 
+NOT_SEARCHED = ("seed", "sample")  # more rows are better, as far as memory goes
+
+
 def _of_train(name: str, *values: float) -> None:
     """Raise ValueError unless it is a number among the parameters of `train` that may take these values."""
     numbers = [known for known, field in Train.model_fields.items() if field.annotation in (int, float)]
-    if name == "seed" or name not in numbers:
-        raise ValueError(f"{name} cannot be searched; of train can be: {', '.join(n for n in numbers if n != 'seed')}")
+    if name in NOT_SEARCHED or name not in numbers:
+        known_numbers = ", ".join(number for number in numbers if number not in NOT_SEARCHED)
+        raise ValueError(f"{name} cannot be searched; of train can be: {known_numbers}")
     allowed: TypeAdapter[float] = TypeAdapter(Train.model_fields[name].rebuild_annotation())
     for value in values:
         try:
@@ -227,6 +233,8 @@ class Evaluate(Section):
 class Score(Section):
     as_of: date | None
     level: float = Field(gt=0, lt=1)
+    max_age: DurationField | None
+    changed: float = Field(ge=0, le=1)
 
 
 class Money(Section):
@@ -358,6 +366,37 @@ class Feedback(Section):
     seed: int = Field(ge=0)
 
 
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"must be [watch, alarm], the alarm no lower than the watch, not {list(ends)}")
+    return ends
+
+
+Ends = Annotated[
+    tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], Annotated[float, Field(ge=0, allow_inf_nan=False)]],
+    AfterValidator(_rising),
+]
+
+
+class Monitor(Section):
+    drift: Ends
+    missing: Ends
+    unseen: Ends
+    bounds: Ends
+    accounts: Ends
+    lapsed: Ends
+    expected_share: Ends
+    reason_mix: Ends
+    stale_days: Ends
+    model_days: Ends
+    auc: Ends
+    level: Ends
+    calibration: Ends
+    names: Ends
+    chance: float = Field(gt=0, lt=0.5)
+    pairs: int = Field(ge=0)
+
+
 class Params(Section):
     sources: list[str]
     simulate: Simulate
@@ -381,6 +420,7 @@ class Params(Section):
     similar: Similar
     leavers: Leavers
     feedback: Feedback
+    monitor: Monitor
 
 
 def load(root: Path, source: str) -> Params:

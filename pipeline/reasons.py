@@ -21,18 +21,20 @@ from models.tracking import log_training
 from pipeline.frames import read_matrix, write_text
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Params, Reasons, Train
+from pipeline.past import Past
 
 log = logging.getLogger("holdfast")
 EXIT_COLUMNS = ("account_id", "recorded_on", "reason", "audited")
 
 
-def learn_exits(layout: Layout, why: CauseModel, matrix: pd.DataFrame, featurize: Featurize) -> CauseModel:
+def learn_exits(layout: Layout, why: CauseModel, past: Past, featurize: Featurize) -> CauseModel:
     """The model with what the source's exits teach it, and a line in the log on that."""
     path = layout.tables / "exits.parquet"
     if not path.exists() or not set(EXIT_COLUMNS) <= set(pq.read_schema(path).names):
         return why.taught({"why": f"Nothing was learned: there is no table exits with {', '.join(EXIT_COLUMNS)}."})
     table = pd.read_parquet(path, columns=list(EXIT_COLUMNS))
     recorded = table.groupby("account_id")["recorded_on"].max()
+    matrix = past.of(recorded.index)
     found, left = exits.read(table, exits.hazards_at_loss(why, matrix, featurize.period, recorded))
     learned = exits.learn(found, why.weights, why.recipe.seed) | {"not_used": left}
     return why.taught(learned)
@@ -54,10 +56,10 @@ def in_words(learned: dict[str, Any]) -> str:
     return said
 
 
-def reasons_of(why: CauseModel, matrix: pd.DataFrame, featurize: Featurize) -> dict[str, Any]:
+def reasons_of(why: CauseModel, past: Past, featurize: Featurize) -> dict[str, Any]:
     """What every training reports of its reasons: stability between bags at the last cut-off, and the exits."""
     return {
-        "top_changes_between_bags": stability.between_bags(why, last_rows(why, matrix, featurize)),
+        "top_changes_between_bags": stability.between_bags(why, last_rows(why, past, featurize)),
         "exits": dict(why.exits),
     }
 
@@ -76,20 +78,20 @@ def tracked_metrics(found: dict[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def last_rows(why: CauseModel, matrix: pd.DataFrame, featurize: Featurize) -> pd.DataFrame:
+def last_rows(why: CauseModel, past: Past, featurize: Featurize) -> pd.DataFrame:
     """Rows of the accounts active at the last cut-off of the matrix, and theirs at the cut-offs before it."""
-    last = max(matrix["as_of"])
-    active = matrix.loc[(matrix["as_of"] == last) & ~matrix["lapsed"], "account_id"]
-    days = [featurize.period.before(last, back) for back in range(why.recipe.lags + 1)]
-    return matrix[matrix["as_of"].isin(days) & matrix["account_id"].isin(active)]
+    last = past.cutoffs[-1]
+    rows = past.at([featurize.period.before(last, back) for back in range(why.recipe.lags + 1)])
+    active = rows.loc[(rows["as_of"] == last) & ~rows["lapsed"], "account_id"]
+    return rows[rows["account_id"].isin(active)]
 
 
 def learn(layout: Layout, params: Params) -> str:
     """Learn from the exits anew, save the model of causes with it and register both models; says what was learned."""
     model, why = RiskModel.load(layout.model), CauseModel.load(layout.causes)
-    matrix = read_matrix(layout.matrix)
-    why = learn_exits(layout, why.taught({}), matrix, params.featurize)
-    save(layout, model, why, matrix, params.featurize, params.train, params.reasons)
+    past = Past.read(layout.matrix, params.train)
+    why = learn_exits(layout, why.taught({}), past, params.featurize)
+    save(layout, model, why, past, params.featurize, params.train, params.reasons)
     return in_words(dict(why.exits))
 
 
@@ -97,16 +99,17 @@ def save(
     layout: Layout,
     model: RiskModel,
     why: CauseModel,
-    matrix: pd.DataFrame,
+    past: Past,
     featurize: Featurize,
     train: Train,
     reasons: Reasons,
 ) -> None:
     """Save the model of causes and what is known of its reasons, and register it with the risk model beside it."""
     why.save(layout.causes)
-    found = reasons_of(why, matrix, featurize)
+    found = reasons_of(why, past, featurize)
     write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", layout.reasons)
-    rows = matrix[matrix["as_of"].astype(str).isin(model.meta["train_cutoffs"]) & matrix["label"].notna()]
+    learned = past.rows[past.rows["label"].notna()]
+    rows = learned[learned["as_of"].astype(str).isin(model.meta["train_cutoffs"])]
     told = tracked_params(train, reasons)
     log_training(
         layout.source, model, why, layout.model, layout.causes, rows, told, layout.tables, tracked_metrics(found)

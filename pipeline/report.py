@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import pandas as pd
 
@@ -84,6 +85,7 @@ def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site
         economics=economics,
         plan=plan(active["risk"], value, terms, params.evaluate.bootstrap, params.evaluate.level, params.evaluate.seed),
         live=json.loads(layout.live.read_text(encoding="utf-8")),
+        monitoring=_monitored(layout, scores),
         hypotheses=hypotheses(model.features),
         top=params.report.accounts,
         at_risk=params.report.at_risk,
@@ -96,6 +98,12 @@ def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site
             ("champion", ("yes: " if champion["champion"] else "no: ") + champion["why"]),
         ),
     )
+
+
+def _monitored(layout: Layout, scores: pd.DataFrame) -> dict[str, Any]:
+    """What stage monitor said of this scoring; empty where it has not run since."""
+    found = json.loads(layout.monitoring.read_text(encoding="utf-8")) if layout.monitoring.exists() else {}
+    return found if found.get("as_of") == str(scores["as_of"].iloc[0]) else {}
 
 
 def _written_by(layout: Layout) -> dict[str, Path]:

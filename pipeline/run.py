@@ -1,4 +1,4 @@
-"""The whole pipeline by DVC: links the raw data into the project, runs the stages, says what was found."""
+"""The whole pipeline by DVC: brings the raw data into the project, runs the stages, says what was found."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from features.errors import ConfigurationError, HoldfastError
 from models.taxonomy import taxonomy
+from pipeline import extract, sources
 from pipeline.layout import Layout
 from pipeline.params import Params
 
@@ -28,13 +29,22 @@ class StageError(HoldfastError):
 
 
 def run(layout: Layout, params: Params, data: Path | None) -> str:
-    """Run `dvc repro` up to the report of one source; returns what it found, in plain words."""
+    """Run `dvc repro` up to the report of one source; returns what it found, in plain words.
+
+    A source with a connection is extracted first: DVC cannot see a database, but the files that come of it.
+    """
     if layout.source not in params.sources:
         raise ConfigurationError(
             f"{layout.source!r} is not among the sources in params.yaml ({', '.join(params.sources)}). "
             "Add it there, and its SQL under sources/."
         )
-    if data is not None:
+    if sources.connection(layout.source, layout.root / "sources") is not None:
+        if data is not None:
+            raise ConfigurationError(
+                f"{layout.source!r} takes its data from the database that its {sources.FILE} names. Leave the folder out."
+            )
+        extract.run(layout, params.ingest)
+    elif data is not None:
         link(data, layout.raw)
     elif layout.source != "simulated" and not layout.raw.exists():
         raise ConfigurationError(

@@ -1,148 +1,165 @@
-"""Stage score: risk, rank, money and reasons of every eligible account at one as_of."""
+"""Stage score, a job: the same as_of, model, data, code and parameters give the same bytes, and are scored once.
+
+What it writes is whole or not there, in this order: the scoring in the history, `live.json`, the scores, the rows of a
+table. Each holds its lineage, and so says whether it is of this scoring. A run that finds all of them does nothing; one that
+finds the history's, because the run before was killed after it, writes the rest from it; else all is worked out again.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
-from time import perf_counter
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy.special import expit
 
-from features.matrix import SILENT
-from models import label_free, naming
-from models.campaign import Economics
-from models.causes import CauseModel
-from models.evidence import PAST
-from models.profit import contact_profit
+from models import label_free
+from models.lineage import Lineage, lineage_of, read_lineage, same
 from models.risk import RiskModel
-from models.tracking import downloaded_model
-from pipeline import history
-from pipeline.frames import features_at, plan_from, write_frame, write_text
+from pipeline import history, score_changes, score_table
+from pipeline.chosen_model import resolve_model
+from pipeline.frames import require_ending, write_frame, write_text
+from pipeline.job import alone, scratch
 from pipeline.layout import Layout
 from pipeline.params import Params
+from pipeline.phases import Phases
+from pipeline.scoring import Scored, scoring, settled_day
 
 log = logging.getLogger("holdfast")
-
-LOG_ODDS = "log_odds"
+DONE, COMPLETED, SCORED = "already scored", "completed", "scored"
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A scoring: `scores` in the order of the rank; `rows` features of all cut-offs that it looked at."""
+class Request:
+    """What is asked for: `as_of` None is that of `params.yaml`, `out` None the source's own scores, `model` None its own
+    model. `since`: a day or "previous", to write only what changed. `table`: of a database, written besides."""
 
-    scores: pd.DataFrame
-    rows: pd.DataFrame
-    as_of: date
+    as_of: date | None = None
+    out: Path | None = None
+    model: str | None = None
+    everyone: bool = False
+    force: bool = False
+    since: str | None = None
+    table: str | None = None
 
-    def features(self, day: date) -> pd.DataFrame:
-        """The rows of one cut-off, index account_id."""
-        return self.rows[self.rows["as_of"] == day].set_index("account_id")
 
-
-def run(layout: Layout, params: Params, as_of: date | None, out: Path, model: str | None, everyone: bool) -> None:
-    """Write the scores to `out`, Parquet or CSV by its ending, and keep them in the history.
+def run(layout: Layout, params: Params, asked: Request) -> dict[str, Any]:
+    """Write the scores, Parquet or CSV by the ending of `out`, and keep them in the history; returns the summary.
 
     What the ranking is likely to be worth goes to `live.json`, where `out` is the source's own `scores.parquet`.
     """
-    started = perf_counter()
-    risk, why = resolve_model(layout, model)
-    scored = score(risk, why, layout, params, as_of or params.score.as_of, everyone)
-    scores = scored.scores
-    write_frame(scores, out)
-    if out.resolve() == layout.scores.resolve():
-        told = label_free.live(scores, params.evaluate.bootstrap, params.evaluate.level, params.evaluate.seed)
-        expected = {"as_of": str(scored.as_of), "model": risk.content_hash, "population": told}
-        write_text(json.dumps(expected, indent=1) + "\n", layout.live)
-    history.keep(layout, scores, scored.features(scored.as_of)[risk.features], risk, why)
-    active = scores[~scores["lapsed"]]
+    out = asked.out or layout.scores
+    require_ending(out)
+    score_changes.require_place(asked.since, out, layout)
+    target = None if asked.table is None else score_table.Target.of(asked.table)
+    phases = Phases()
+    with alone(layout.artifacts, "score"), scratch(layout.artifacts / ".scoring"):
+        phases.begin("prepare")
+        history.heal(layout)
+        risk, why, version = resolve_model(layout, asked.model)
+        day = settled_day(layout, params, asked.as_of or params.score.as_of)
+        lineage = lineage_of(layout.tables, risk, why, version, day, deciding(params, asked.everyone))
+        before = score_changes.before(layout, asked.since, day)
+        written = lineage if before is None else {**lineage, "since": before.meta.get("lineage")}
+        own = out.resolve() == layout.scores.resolve()
+        kept = None if asked.force else history.at(layout, day)
+        if kept is not None and not same(kept.meta.get("lineage"), lineage):
+            kept = None
+        outputs = [out, *([layout.live] if own else [])]
+        done = kept is not None and all(same(read_lineage(path), written) for path in outputs)
+        if kept is None:
+            with scoring(risk, why, layout, params, day, asked.everyone, phases) as scored:
+                phases.begin("keep")
+                scores = scored.scores
+                history.keep(layout, scores, _inputs(scored, risk), risk, why, lineage)
+        else:
+            scores = kept.scores
+        phases.begin("write")
+        told = scores if before is None else score_changes.changed(scores, before.scores, params.score.changed)
+        if not done:
+            if own:
+                phases.begin("outlook")
+                _write_live(layout, params, scores, risk, lineage)
+                phases.begin("write")
+            write_frame(told, out, written)
+        if target is not None:
+            phases.begin("table")
+            target.write(told, written)
+        status = DONE if done else SCORED if kept is None else COMPLETED
+        return _summary(layout, status, scores, told, lineage, out, phases, asked)
+
+
+def deciding(params: Params, everyone: bool) -> dict[str, Any]:
+    """The parameters that decide what a scoring says; those of the matrix are the model's."""
+    return {
+        "score": params.score.model_dump(include={"level", "changed"}),
+        "money": params.money.model_dump(),
+        "explain": params.explain.model_dump(exclude={"plot_accounts"}),
+        "evaluate": params.evaluate.model_dump(include={"bootstrap", "level", "seed"}),
+        "everyone": everyone,
+    }
+
+
+def _inputs(scored: Scored, model: RiskModel) -> Iterator[pa.Table]:
+    """What the model was given, in blocks of accounts."""
+    return (part.select(["account_id", *model.features]) for part in scored.rows.blocks(scored.as_of))
+
+
+def _write_live(layout: Layout, params: Params, scores: pd.DataFrame, model: RiskModel, lineage: Lineage) -> None:
+    told = label_free.live(scores, params.evaluate.bootstrap, params.evaluate.level, params.evaluate.seed)
+    expected = {"as_of": lineage["as_of"], "model": model.content_hash, "population": told, "lineage": lineage}
+    write_text(json.dumps(expected, indent=1) + "\n", layout.live)
+
+
+def _summary(
+    layout: Layout,
+    status: str,
+    scores: pd.DataFrame,
+    told: pd.DataFrame,
+    lineage: Lineage,
+    out: Path,
+    phases: Phases,
+    asked: Request,
+) -> dict[str, Any]:
+    """What a scheduler is told, and the closing line of the log."""
+    active = scores[~scores["lapsed"].to_numpy(bool)]
+    naming = scores["naming"]
+    seconds = phases.seconds
+    counts = {
+        "accounts": len(scores),
+        "active": len(active),
+        "lapsed": len(scores) - len(active),
+        "with_reasons": int(naming.notna().sum()),
+        "named": int((naming == "named").sum()),
+        "written": len(told),
+    }
     log.info(
-        "score %s: %s accounts at %s, %s of them active, %.0f losses expected; %.1f s; wrote %s",
+        "score %s: %s: %s accounts at %s, %s of them active, %.0f losses expected; %.1f s; wrote %s",
         layout.source,
+        status,
         f"{len(scores):,}",
-        scored.as_of,
+        lineage["as_of"],
         f"{len(active):,}",
         active["risk"].sum(),
-        perf_counter() - started,
-        out,
+        sum(seconds.values()),
+        "nothing" if status == DONE else out,
+        extra={"as_of": lineage["as_of"], "counts": counts, "seconds": seconds, "lineage": lineage},
     )
-
-
-def score(
-    model: RiskModel, why: CauseModel, layout: Layout, params: Params, as_of: date | None, everyone: bool = False
-) -> Scored:
-    """Scores ordered by rank. Reasons are told of the `explain.rank` riskiest active and as many lapsed accounts, or of
-    `everyone`.
-
-    Accounts are ranked by risk; equal risks by expected loss, then by account, so that the order is certain.
-    """
-    plan = plan_from(dict(model.meta), params.featurize.block)
-    backs = sorted({*range(why.recipe.lags + 1), 1, PAST})
-    rows = features_at(layout, as_of, plan, params.featurize, model.features, backs, partial(_judged, model))
-    day: date = max(rows["as_of"])
-    frame, rows = rows[rows["as_of"] == day].reset_index(drop=True), rows.drop(columns=_judgement(model))
-    log_odds = frame.pop(LOG_ODDS).to_numpy()
-    frame["risk"] = expit(log_odds)
-    frame["risk_low"], frame["risk_high"] = model.interval(log_odds, params.score.level)
-    yearly = frame["amount_12"].clip(lower=0.0)  # who returned more than it bought has nothing to lose
-    frame["amount_12"] = yearly
-    frame["expected_loss"] = frame["risk"] * yearly
-    economics = Economics(**params.money.model_dump())
-    active = ~frame["lapsed"].to_numpy(bool)
-    value = economics.value(yearly)
-    frame["contact_profit"] = np.where(
-        active, contact_profit(frame["risk"], value, economics.terms(value[active])), np.nan
-    )
-    frame = frame.sort_values(
-        ["risk", "expected_loss", "account_id"], ascending=[False, False, True], ignore_index=True
-    )
-    most = len(frame) if everyone or params.explain.rank is None else params.explain.rank
-    of_kind = frame.groupby("lapsed").cumcount()  # lapsed accounts, riskier all, would leave no room for active ones
-    explained = frame.loc[of_kind < most, "account_id"]
-    judged = rows["as_of"].isin([plan.period.before(day, back) for back in range(why.recipe.lags + 1)])
-    share = why.shares(rows[judged & rows["account_id"].isin(explained)]).reindex(explained)
-    reasons = naming.name(share, naming.least_share(params.explain.precision), params.explain.also)
-    told = pd.concat([reasons, share], axis=1).reindex(frame["account_id"]).reset_index(drop=True)
-    scores = pd.concat(
-        [
-            frame[["account_id", "as_of", "lapsed", "risk", "risk_low", "risk_high"]],
-            frame[[name for name in SILENT if name in frame]],
-            pd.Series(range(1, len(frame) + 1), name="rank"),
-            frame[["amount_12", "expected_loss", "contact_profit"]],
-            told,
-        ],
-        axis=1,
-    )
-    return Scored(scores, rows, day)
-
-
-def _judged(model: RiskModel, day: date, part: pa.Table) -> pa.Table:
-    """The part with log-odds and `silent_<k>` of its rows of `day`: worked out where the part is."""
-    now = part["as_of"].to_numpy() == np.datetime64(day)
-    values = np.full((1 + int(model.meta["steps"]), part.num_rows), np.nan)
-    if now.any():
-        frame = part.filter(pa.array(now)).to_pandas()
-        values[0, now] = model.log_odds(frame)
-        values[1:, now] = model.when(frame).to_numpy().T
-    for name, column in zip(_judgement(model), values, strict=True):
-        part = part.append_column(name, pa.array(column))
-    return part
-
-
-def _judgement(model: RiskModel) -> list[str]:
-    return [LOG_ODDS, *SILENT[: int(model.meta["steps"])]]
-
-
-def resolve_model(layout: Layout, model: str | None) -> tuple[RiskModel, CauseModel]:
-    """The model at a path or behind an alias of the registry, the source's own where None, and that of causes beside."""
-    if model is None or Path(model).is_dir():
-        folder = layout.model if model is None else Path(model)
-        return RiskModel.load(folder), CauseModel.load(folder.parent / layout.causes.name)
-    with downloaded_model(layout.source, model) as folder:
-        return RiskModel.load(folder), CauseModel.load(folder.parent / layout.causes.name)
+    return {
+        "status": status,
+        "source": layout.source,
+        "as_of": lineage["as_of"],
+        "since": asked.since,
+        "counts": counts,
+        "expected_losses": float(active["risk"].sum()),
+        "expected_loss": float(active["expected_loss"].sum()),
+        "seconds": seconds,
+        "processor_seconds": phases.processor,
+        "lineage": lineage,
+        "paths": {"scores": str(out), "history": str(layout.history / str(lineage["as_of"])), "table": asked.table},
+    }

@@ -13,14 +13,16 @@ import pandas as pd
 from features.errors import ConfigurationError
 from features.matrix import KEYS
 from models import competing, sufficiency
-from models.causes import CauseRecipe
+from models.causes import CauseModel, CauseRecipe
 from models.horizons import Horizons, matured, training_rows
 from models.risk import Recipe, RiskModel, fit
+from models.sampling import lost_in
 from models.season import season
 from models.spread import spread
-from pipeline.frames import SILENCE, label_of, meta_of, plan_of, read_matrix
+from pipeline.frames import SILENCE, label_of, meta_of, plan_of
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Reasons, Train
+from pipeline.past import Past, sample_of
 from pipeline.reasons import in_words, learn_exits, save
 
 log = logging.getLogger("holdfast")
@@ -29,14 +31,14 @@ log = logging.getLogger("holdfast")
 def run(layout: Layout, featurize: Featurize, params: Train, reasons: Reasons) -> None:
     """Write `artifacts/<source>/model` and `causes` and register them in MLflow as challenger."""
     started = perf_counter()
-    matrix = read_matrix(layout.matrix)
-    model = with_spread(matrix, outcomes_until(matrix, featurize), featurize, params)
+    past = Past.read(layout.matrix, params)
+    matrix = past.rows
+    model = with_spread(past, outcomes_until(matrix, featurize), featurize, params)
     model.save(layout.model)
     rows = matrix[matrix["as_of"].astype(str).isin(model.meta["train_cutoffs"]) & matrix["label"].notna()]
-    recipe = CauseRecipe(**reasons.model_dump())
-    why = competing.fit(competing.ahead(matrix, featurize.period, recipe.lead), model.features, recipe)
-    why = learn_exits(layout, why, matrix, featurize)
-    save(layout, model, why, matrix, featurize, params, reasons)
+    why = fit_causes(matrix, model.features, featurize, params, reasons)
+    why = learn_exits(layout, why, past, featurize)
+    save(layout, model, why, past, featurize, params, reasons)
     if model.meta["constant_features"]:
         log.warning("train %s: %s", layout.source, sufficiency.in_words(model.meta["constant_features"]))
     log.info("train %s: %s", layout.source, in_words(dict(why.exits)))
@@ -74,15 +76,20 @@ def horizons_of(featurize: Featurize) -> Horizons:
 def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Train) -> RiskModel:
     """The recipe fitted on what was known at `as_of`; its spread is not measured.
 
+    `matrix` may hold all accounts, or those that `Past.read` keeps for the same `params`: the result is the same.
     Raises ConfigurationError if the rows do not suffice to learn from (`models.sufficiency.require`).
     """
     horizons, features = horizons_of(featurize), [name for name in matrix.columns if name not in KEYS]
     every = matured(sorted(set(matrix["as_of"])), as_of, horizons.label, len(matrix))
-    labelled = rows_of(matrix)(every[-params.cutoffs :])
+    sample, lost = sample_of(params), lost_in(rows_of(matrix)(every))
+    matrix = sample.take(matrix, lost)
+    known = rows_of(matrix)(every)
+    labelled = known[known["as_of"].isin(every[-params.cutoffs :])]
     constant = sufficiency.require(labelled, features, params.min_losses)
     rows = training_rows(matrix, as_of, horizons, params.cutoffs)
-    level = season(rows_of(matrix)(every))
-    recipe = Recipe(**params.model_dump(exclude={"cutoffs", "held_out", "min_losses"}))
+    level = season(known, sample.weights(known["account_id"], lost))
+    weight = None if sample.whole else sample.weights(rows["account_id"], lost)
+    recipe = Recipe(**params.model_dump(exclude={"cutoffs", "held_out", "sample", "min_losses"}))
     meta = {
         **meta_of(plan_of(featurize)),
         "horizon_periods": horizons.main,
@@ -93,22 +100,38 @@ def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Trai
         "constant_features": constant,
         "train_cutoffs": [str(cutoff) for cutoff in sorted(set(rows["as_of"]))],
     }
-    return fit(rows, features, recipe, meta, level.shifts(rows["as_of"]))
+    return fit(rows, features, recipe, meta, level.shifts(rows["as_of"]), weight)
 
 
-def with_spread(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Train) -> RiskModel:
-    """The same with its spread, at the last `held_out` cut-offs whose label has matured: by a model fitted on what was
-    known at the first of them. Where that is too little to learn from, the spread stays unknown."""
-    model = fit_at(matrix, as_of, featurize, params)
+def fit_causes(
+    matrix: pd.DataFrame,
+    features: Sequence[str],
+    featurize: Featurize,
+    params: Train,
+    reasons: Reasons,
+    progress: bool = True,
+) -> CauseModel:
+    """The model of causes, of the same accounts as the risk model, from all labels of the matrix."""
+    sample, lost = sample_of(params), lost_in(matrix)
+    recipe = CauseRecipe(**reasons.model_dump())
+    rows = competing.ahead(sample.take(matrix, lost), featurize.period, recipe.lead)
+    weight = None if sample.whole else sample.weights(rows["account_id"], lost)
+    return competing.fit(rows, features, recipe, progress, weight)
+
+
+def with_spread(past: Past, as_of: date, featurize: Featurize, params: Train) -> RiskModel:
+    """The same with its spread, of all accounts at the last `held_out` cut-offs whose label has matured: by a model fitted
+    on what was known at the first of them. Where that is too little to learn from, the spread stays unknown."""
+    model = fit_at(past.rows, as_of, featurize, params)
     if not params.held_out:
         return model
-    held = matured(sorted(set(matrix["as_of"])), as_of, label_of(featurize), params.held_out)
+    held = matured(past.cutoffs, as_of, label_of(featurize), params.held_out)
     try:
-        earlier = fit_at(matrix, held[0], featurize, params)
+        earlier = fit_at(past.rows, held[0], featurize, params)
     except ConfigurationError as error:
         log.info("the interval of the risks at %s is not known: %s", as_of, error)
         return model
-    frames = [rows_of(matrix)([cutoff]) for cutoff in held]
+    frames = (past.labelled([cutoff]) for cutoff in held)
     off = spread([(earlier.predict(frame), frame["label"].to_numpy(dtype=float)) for frame in frames])
     return replace(model, meta={**model.meta, "spread": off})
 

@@ -64,7 +64,7 @@ class _Pages:
             "range": rows.interval(row["risk_low"], row["risk_high"]),
             "rank": int(row["rank"]),
             "expected_loss": float(row["expected_loss"]),
-            "contact_profit": None if pd.isna(row["contact_profit"]) else float(row["contact_profit"]),
+            "action_profit": None if (listed := self.worklist.get(account)) is None else float(listed["profit"]),
             "facts": _facts(site, who),
             "horizons": self._horizons(row),
             "history": history.of(self.history.get(account, []), site, self.period),

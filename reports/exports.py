@@ -5,6 +5,7 @@ Text in a CSV that a spreadsheet would take for a formula gets an apostrophe bef
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import xlsxwriter
 
+from models.lineage import with_lineage
 from reports.language import message, say
 
 if TYPE_CHECKING:
@@ -70,10 +72,16 @@ def by_list(site: Site) -> dict[tuple[str | None, str | None], str]:
 
 
 def write(site: Site, folder: Path) -> None:
-    """Write all tables, and the worklist of each manager or region, into `folder`."""
+    """Write all tables, and the worklist of each manager or region, into `folder`; `lineage.json` says where they come
+    from, where the decisions do."""
     folder.mkdir(parents=True, exist_ok=True)
+    lineage = site.decided.get("lineage")
+    if lineage is not None:
+        (folder / "lineage.json").write_text(json.dumps(lineage, indent=1) + "\n", encoding="utf-8")
     for name, table in tables(site).items():
-        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), folder / f"{name}.parquet")
+        pq.write_table(
+            with_lineage(pa.Table.from_pandas(table, preserve_index=False), lineage), folder / f"{name}.parquet"
+        )
         write_csv(table, folder / f"{name}.csv")
         write_workbook(table, folder / f"{name}.xlsx")
     names = by_list(site)

@@ -29,7 +29,10 @@ from reports.language import LANGUAGES
 from reports.sentences import singular
 
 CODE = Path(__file__).parent
-ENGLISH = {"labels.py", "card.py", "labels.html.j2", "model_card.md.j2"}  # technical pages, which stay English
+ENGLISH = {
+    *("labels.py", "card.py", "monitoring.py", "monitoring_charts.py"),
+    *("labels.html.j2", "model_card.md.j2", "monitoring.html.j2", "technical.html.j2"),
+}  # technical pages, which stay English
 TEXTS = ("remedy", "owner", "what", "what_to_do", "text", "do", "manner", "title")  # keys of `reasons.yaml` with texts
 SPOKEN: dict[str, Any] = {"say": None, "say_number": (1, 2), "message": None}
 WRITTEN: dict[str, Any] = {"gettext": None, "ngettext": (1, 2)}

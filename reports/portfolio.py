@@ -10,7 +10,7 @@ import pandas as pd
 from models import money_change
 from models.shares import UNEXPLAINED
 from models.taxonomy import taxonomy
-from reports import charts, classes, exports, feedback, hindsight, rows, worklist
+from reports import charts, classes, exports, feedback, hindsight, monitoring, rows, worklist
 from reports.accounts import GROUPS
 from reports.language import language, message, say, say_number
 from reports.links import Links
@@ -68,9 +68,34 @@ def context(site: Site, links: Links) -> dict[str, Any]:
         "riskiest": riskiest,
         "filters": rows.filters(riskiest, (1, message("Class"), "class"), (2, message("Region"), "region")),
         "hindsight": hindsight.context(site),
+        "monitoring": _monitoring(site),
         "feedback": feedback.context(site),
         "files": exports.listed(site),
     }
+
+
+def _monitoring(site: Site) -> dict[str, str] | None:
+    """The verdict of stage monitor and the file of its page; None where it has not run on this scoring."""
+    if not site.monitoring:
+        return None
+    verdict, counts = site.monitoring["verdict"], site.monitoring["counts"]
+    if verdict == "fine":
+        words = say("Monitoring: fine. The accounts are like those that the model learned from.")
+    elif verdict == "watch":
+        words = say_number(
+            "Monitoring: to watch. {n} check passed its first limit.",
+            "Monitoring: to watch. {n} checks passed their first limit.",
+            counts["watch"],
+            n=count(counts["watch"]),
+        )
+    else:
+        words = say_number(
+            "Monitoring: alarm. {n} check passed its limit; see what to do before you act on these risks.",
+            "Monitoring: alarm. {n} checks passed their limit; see what to do before you act on these risks.",
+            counts["alarm"],
+            n=count(counts["alarm"]),
+        )
+    return {"words": words, "file": monitoring.FILE}
 
 
 def total(values: pd.Series[Any]) -> float | None:

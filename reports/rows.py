@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def accounts(site: Site, links: Links, scores: pd.DataFrame) -> list[dict[str, Any]]:
-    """Of each row of the scores: who it is, its risk and money, and the reason named first."""
+    """Of each row of the scores: who it is, its risk and money, what the worklist's action earns, and the reason named first."""
     about = known(site, scores["account_id"])
+    profit = dict(zip(site.worklist["account_id"], site.worklist["profit"], strict=True))
     return [
         {
             **identity(links, row["account_id"], who),
@@ -27,7 +28,7 @@ def accounts(site: Site, links: Links, scores: pd.DataFrame) -> list[dict[str, A
             "range": interval(row["risk_low"], row["risk_high"]),
             "width": f"{min(max(row['risk'], 0.0), 1.0) * 100:.1f}" if math.isfinite(row["risk"]) else "0",
             "expected_loss": float(row["expected_loss"]),
-            "contact_profit": float(row["contact_profit"]),
+            "action_profit": float(profit.get(row["account_id"], math.nan)),
             "class": text(who.get("class")),
             "region": text(who.get("region")),
             "reason_key": text(row["reason_1"]) or "",

@@ -75,7 +75,8 @@ def singular(sentence: str) -> str:
     sentence = re.sub(r"\{value\} times\b", "once", sentence)
     sentence = re.sub(r"\{value\} (\w+)ies\b", r"{value} \1y", sentence)
     sentence = re.sub(r"\{value\} (\w+[^s\W])s\b", r"{value} \1", sentence)
-    return re.sub(r"(\{value\} \w+) are\b", r"\1 is", sentence)
+    sentence = re.sub(r"(\{value\} \w+(?: of [\w ]+?)?) are\b", r"\1 is", sentence)
+    return re.sub(r"(\{value\} \w+ of [\w ]+?) repeat\b", r"\1 repeats", sentence)
 
 
 def worded(value: float, unit: Unit) -> str:

@@ -19,7 +19,19 @@ from tqdm import tqdm
 
 from models.campaign import Economics
 from models.taxonomy import taxonomy
-from reports import account, economics, exports, feedback, managers, methods, portfolio, prospects, win_back, worklist
+from reports import (
+    account,
+    economics,
+    exports,
+    feedback,
+    managers,
+    methods,
+    monitoring,
+    portfolio,
+    prospects,
+    win_back,
+    worklist,
+)
 from reports.environment import environment
 from reports.language import LANGUAGES, language, message, say, speaking, tag
 from reports.links import Links
@@ -60,7 +72,8 @@ class Site:
     `metrics`, `predictions`, `live`, `plan`: as stage evaluate, stage score and `campaign.plan` give them.
     `hypotheses`: codes of the reasons that this data show only from afar. `top`: accounts in the tables of the
     portfolio. `at_risk`: risk from which an active account has a page of its own. `asked`: accounts that have one
-    whatever their risk; None: all of them. `lineage`: shown in the footer as it is.
+    whatever their risk; None: all of them. `lineage`: shown in the footer as it is. `monitoring`: as stage monitor gives it;
+    empty where it has not run on this scoring.
     """
 
     source: str
@@ -91,6 +104,7 @@ class Site:
     top: int
     at_risk: float
     lineage: Sequence[tuple[str, str]]
+    monitoring: Mapping[str, Any] = field(default_factory=dict)
     asked: Sequence[str] | None = field(default=())
 
     @property
@@ -123,6 +137,8 @@ def write(site: Site, folder: Path, languages: Sequence[str] = ("en",)) -> int:
     for asset in sorted(STATIC.iterdir()):
         shutil.copyfile(asset, temporary / asset.name)
     exports.write(site, temporary / "data")
+    if site.monitoring:
+        (temporary / monitoring.FILE).write_text(monitoring.render(monitoring.Page(site.monitoring)), encoding="utf-8")
     folders = {spoken: "" if place == 0 else f"{spoken}/" for place, spoken in enumerate(languages)}
     pages = sum(_write_language(site, temporary, spoken, folders) for spoken in languages)
     shutil.rmtree(folder, ignore_errors=True)

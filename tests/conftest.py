@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.postgres import Cluster, cluster
+from tests.small_project import prepare
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,3 +28,16 @@ def real_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server of this test run's own."""
+    with cluster() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose small market has gone through every stage. Change a copy of it."""
+    return prepare(tmp_path_factory.mktemp("small") / "project")

@@ -223,7 +223,7 @@ def test_the_page_pairs_each_rival_with_ours(matrix, params, tmp_path):
     }  # fmt: skip
     page = Page(results_of(matrix), titles, params.evaluate, clock, ["--cutoffs", "3", "--data", "elsewhere"])
     text = page.text()
-    assert "\n    python -m benchmarks.quality --cutoffs 3\n" in text
+    assert "```sh\npython -m benchmarks.quality --cutoffs 3\n```\n" in text
     assert "Cut-offs 2011-07-10, 2011-08-10, 2011-09-10: 120 rows" in text
     lines = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
     assert {"**Holdfast**", "CatBoost, our features", "AutoGluon, RFM, refitted", "BG/NBD"} <= set(lines)

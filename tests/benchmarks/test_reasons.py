@@ -96,7 +96,7 @@ def test_the_worst_scenario_is_by_the_mean_over_its_seeds(params):
 def test_the_page_tells_what_was_measured(params, tmp_path):
     markets = [market_of(1), market_of(2, scenario="placebo")]
     text = page(markets, params, "holdfast reasons --benchmark")
-    assert "    holdfast reasons --benchmark\n" in text
+    assert "```sh\nholdfast reasons --benchmark\n```\n" in text
     assert "| mean over markets | Holdfast | 1.000 (1.000 to 1.000) |" in text
     assert "| placebo 2 | most common reason |" in text
     assert "another reason's in 5.0% of the losses" in text

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.catalog import FEATURES, available, facts_of, needs_of
+from features.catalog import FEATURES, available, facts_of, needs_of, shared
 from features.declaration import Fact
 from features.engines import connect, open_tables
 from features.matrix import Plan, build, features_of
@@ -154,3 +154,9 @@ def test_signals_of_regions_alone_show_the_feature_of_regions(tmp_path):
     frame = built(tmp_path)
     assert frame["rival_signals_region"].tolist() == [2, 0]
     assert not {"rival_signals_3", "rival_since", "wallet_change"} & set(frame.columns)
+
+
+def test_features_shared_by_region_or_company_are_known_by_their_declaration():
+    found = {feature.name for feature in FEATURES if shared(feature)}
+    assert {"events_company_running", "region_season", "company_season", "region_late_share"} <= found
+    assert not found & {"recency", "own_against_region", "stock_outs_against_region", "tenure", "events_account_recent"}

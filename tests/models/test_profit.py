@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import doctest
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,12 +43,6 @@ def accounts(draw, most=30):
     score = draw(st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0]), min_size=n, max_size=n))
     value = draw(st.lists(money, min_size=n, max_size=n))
     return np.array(label), np.array(score), np.array(value)
-
-
-def test_the_example_of_the_documentation_runs():
-    page = Path(__file__).resolve().parents[2] / "docs" / "money.md"
-    ran = doctest.testfile(str(page), module_relative=False)
-    assert (ran.failed, ran.attempted) == (0, 3)
 
 
 def test_worked_numbers_of_one_contact():

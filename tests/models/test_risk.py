@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import lightgbm as lgb
 import numpy as np
 import pytest
 from risk_recipes import META, NAMES, RECIPE
@@ -55,11 +56,21 @@ def test_evidence_moves_the_risk_only_in_the_direction_in_which_it_harms(model, 
 
 
 def test_silence_for_longer_is_never_likelier(model, matrix):
-    when = model.when(matrix)
-    assert list(when) == [f"silent_{step}" for step in range(1, 7)]
-    assert (when.diff(axis=1).iloc[:, 1:] <= 0).all(axis=None)
-    assert (when["silent_1"] > when["silent_6"]).any()
-    np.testing.assert_array_equal(when["silent_3"], model.predict(matrix))
+    assert model.steps == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    log_odds = model.log_odds_by_horizon(matrix, [model.main, *model.steps])
+    assert log_odds.shape == (len(matrix), 7)
+    assert (np.diff(log_odds[:, 1:], axis=1) <= 0).all()
+    assert (log_odds[:, 1] > log_odds[:, 6]).any()
+    np.testing.assert_array_equal(log_odds[:, 0], log_odds[:, 3])
+    np.testing.assert_array_equal(log_odds[:, 5], model.log_odds(matrix, 5))
+
+
+def test_a_horizon_that_is_asked_for_twice_is_worked_out_once(model, matrix, monkeypatch):
+    asked = []
+    predict = lgb.Booster.predict
+    monkeypatch.setattr(lgb.Booster, "predict", lambda *given, **more: asked.append(1) or predict(*given, **more))
+    model.log_odds_by_horizon(matrix, [model.main, *model.steps])
+    assert len(asked) == 6  # the label's horizon is one of them
 
 
 def test_the_interval_holds_the_risk_and_widens_with_the_certainty(model, matrix):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import logging
 from dataclasses import replace
 from datetime import date
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -263,10 +261,3 @@ def test_unsound_candidates_are_refused(change, told):
 def test_an_unknown_class_is_refused():
     with pytest.raises(ConfigurationError, match="no step for reason 'unexplained' and class 'EV'"):
         planned(accounts(1, **{"class": ["EV"]}), playbook(), AS_OF)
-
-
-def test_the_example_of_the_documentation_runs():
-    page = Path(__file__).resolve().parents[2] / "docs" / "worklist.md"
-    ran = doctest.testfile(str(page), module_relative=False)
-    assert ran.failed == 0
-    assert ran.attempted >= 8

@@ -23,6 +23,7 @@ from pipeline.champion import changes, comparable, compare, decider, out_of_time
 from pipeline.evaluate import gate
 from pipeline.layout import Layout
 from pipeline.params import changed, load
+from pipeline.past import Past
 from pipeline.train import fit_at
 
 PARAMS = load(Path(__file__).resolve().parents[2], "simulated")
@@ -104,7 +105,7 @@ def compared(matrix, predictions, why, monkeypatch):
     def against(champion: Registered, **given):
         monkeypatch.setattr(registry, "registered", lambda source, version: champion)
         frame, today = given.get("matrix", matrix), given.get("featurize", PARAMS.featurize)
-        return compare(LAYOUT, "3", why, frame, predictions, today, TRAIN, EVALUATE)
+        return compare(LAYOUT, "3", why, Past(frame), predictions, today, TRAIN, EVALUATE)
 
     return against
 
@@ -214,14 +215,14 @@ def test_a_champion_whose_files_are_gone_is_not_compared(matrix, predictions, wh
         raise ConfigurationError("its files are gone")
 
     monkeypatch.setattr(registry, "registered", gone)
-    found = compare(LAYOUT, "3", why, matrix, predictions, PARAMS.featurize, TRAIN, EVALUATE)
+    found = compare(LAYOUT, "3", why, Past(matrix), predictions, PARAMS.featurize, TRAIN, EVALUATE)
     assert found == {"version": "3", "compared": "nothing", "why": "its files are gone"}
 
 
 def test_reasons_that_change_are_counted_among_active_accounts(matrix, why):
-    assert changes(why, why, matrix, PARAMS.featurize)["all"] == 0
+    assert changes(why, why, Past(matrix), PARAMS.featurize)["all"] == 0
     other = why.taught({"offsets": {"broken_promises": 50.0}})  # whatever the evidence
-    found = changes(why, other, matrix, PARAMS.featurize)
+    found = changes(why, other, Past(matrix), PARAMS.featurize)
     assert found["all"] > 0.3
     assert found["accounts"] == int((~matrix.loc[matrix["as_of"] == TESTS[-1], "lapsed"]).sum())
 

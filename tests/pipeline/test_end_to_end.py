@@ -3,18 +3,23 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from models import evidence
+from models.lineage import read_lineage
+from pipeline.pseudonyms import Pseudonyms
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAMPION_AUC = "AUC against the champion"
@@ -272,6 +277,37 @@ def test_slices_are_cut_by_the_accounts_own_facts(market):
     assert "By kind of active account" in (folder / "model_card.md").read_text()
 
 
+def test_every_output_after_the_scores_says_which_scoring_it_is_of(market):
+    folder = market / "artifacts/simulated"
+    lineage = read_lineage(folder / "scores.parquet")
+    assert lineage["as_of"] == "2023-07-01"
+    tables = [folder / f"{name}.parquet" for name in ("explanations", "evidence", "previous", "similar")]
+    tables += [*(folder / "decisions").glob("*.parquet"), *(folder / "report/data").glob("*.parquet")]
+    assert len(tables) > 12
+    for path in (*tables, folder / "decisions/decisions.json", folder / "live.json"):
+        assert read_lineage(path) == lineage, path
+    assert json.loads((folder / "report/data/lineage.json").read_text()) == lineage
+
+
+def test_a_scheduler_is_told_how_it_ended_as_json(market):
+    asked = ["--log-format", "json", "score", "--as-of", "2023-06-15", "--out", "d.csv", "--summary"]
+    done = holdfast(market, *asked, "-")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["status"], summary["exit_code"], summary["as_of"]) == ("scored", 0, "2023-06-15")
+    assert summary["counts"]["accounts"] == len(pd.read_csv(market / "d.csv"))
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [set(line) for line in lines] == [{"time", "level", "logger", "message", "fields"}]
+    assert lines[0]["fields"]["counts"] == summary["counts"]
+    failed = holdfast(market, *asked, "failed.json", "--model", "nobody")
+    assert failed.returncode == 2
+    summary = json.loads((market / "failed.json").read_text())
+    assert (summary["status"], summary["exit_code"]) == ("failed", 2)
+    told = [json.loads(line) for line in failed.stderr.splitlines()]
+    assert told[-1]["message"] == f"holdfast: {summary['message']}"
+    assert (told[-1]["level"], told[-1]["fields"]) == ("error", {"exit_code": 2})
+
+
 def test_what_is_expected_of_the_scoring_is_written_and_shown(market):
     folder = market / "artifacts/simulated"
     live = json.loads((folder / "live.json").read_text())
@@ -327,6 +363,7 @@ def test_the_money_of_past_cut_offs_is_measured_on_the_predictions_themselves(ma
     assert set(found["emp"]) == {"risk", "recency", "rfm_logistic", "bg_nbd"}
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_bytes(market):
     before = {
         name: digest(market / "artifacts/simulated" / name)
@@ -344,7 +381,8 @@ def test_the_same_inputs_give_the_same_bytes(market):
         )
     }
     for stage in STAGES:
-        assert holdfast(market, stage).returncode == 0
+        force = ["--force"] if stage == "score" else []
+        assert holdfast(market, stage, *force).returncode == 0
     after = {name: digest(market / "artifacts/simulated" / name) for name in before}
     assert after == before
 
@@ -364,7 +402,12 @@ def test_score_at_a_date_as_csv_by_path_and_by_alias(market):
     [
         (["score", "--model", "nobody"], 2, "'nobody' is neither a folder with a model nor an alias"),
         (["score", "--as-of", "15.3.2023"], 2, "is not a date. Write it as 2024-03-31"),
-        (["score", "--as-of", "2031-01-01"], 2, "Nobody is eligible at 2031-01-01"),
+        (["score", "--as-of", "2031-01-01"], 4, "2742 days before 2031-01-01; more than 45 days are too old to score"),
+        (["score", "--as-of", "2019-01-01"], 2, "Nobody is eligible at 2019-01-01"),
+        (["score", "--since", "previous"], 2, "--since writes only what changed"),
+        (["score", "--since", "yesterday", "--out", "c.csv"], 2, "'yesterday' must be 'previous' or a day before"),
+        (["score", "--to-table", "scores; drop"], 2, "'scores; drop' is no name of a table"),
+        (["--log-format", "xml", "score"], 2, "'xml' is not known. Choose among text, json"),
         (["score", "--out", "scores.xls"], 2, "the ending must be .parquet or .csv"),
         (["reasons", "--learn", "--placebo"], 2, "Give one of --learn, --placebo, --benchmark and --tune"),
         (["reasons", "--benchmark", "--scenario", "sunny"], 2, "'sunny' is not known. There are: plain, hidden"),
@@ -397,6 +440,7 @@ def test_a_wrong_parameter_is_named(market, tmp_path):
     assert "'many'" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_slice_of_iowa(real_data, tmp_path):
     project = project_at(tmp_path / "project")
     raw = project / "raw"
@@ -416,6 +460,53 @@ def test_a_slice_of_iowa(real_data, tmp_path):
     assert metrics["population"]["all"]["risk"]["mean"]["auc"]["value"] > 0.8
     page = (project / "artifacts/iowa/report/index.html").read_text()
     assert "Cannot be seen on this data" in page
+
+
+def texts(path: Path) -> bytes:
+    """All that a file says in words, whatever packs it."""
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        cells = [value for column in table.columns for value in column.to_pylist() if isinstance(value, str)]
+        return "\n".join(cells).encode()
+    if path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as parts:
+            return b"\n".join(parts.read(name) for name in parts.namelist())
+    return path.read_bytes()
+
+
+@pytest.mark.slow
+def test_pseudonymised_no_name_is_left_in_anything_written(market, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_PSEUDONYM_KEY", "k" * 40)
+    project = project_at(tmp_path / "project")
+    shutil.copytree(market / "data/simulated/raw", project / "raw")
+    for arguments in (["ingest", "--data", "raw", "--pseudonymise"], *([stage] for stage in STAGES)):
+        done = holdfast(project, arguments[0], "--source", "simulated", *arguments[1:])
+        assert done.returncode == 0, done.stderr
+    raw = {name: pd.read_parquet(project / "raw" / f"{name}.parquet") for name in ("accounts", "managers", "prospects")}
+    secret = {
+        value.encode()
+        for name, columns in {
+            "accounts": ["account_id", "name", "address"],
+            "managers": ["manager_id", "name"],
+            "prospects": ["prospect_id", "name"],
+        }.items()
+        for column in columns
+        if column in raw[name]
+        for value in raw[name][column].dropna()
+    }
+    assert len(secret) > 800
+    shutil.rmtree(project / "raw")
+    anything = re.compile(b"|".join(map(re.escape, sorted(secret, key=len, reverse=True))))
+    written = [path for path in project.rglob("*") if path.is_file()]
+    found = {str(path.relative_to(project)): match for path in written if (match := anything.search(texts(path)))}
+    assert not found, list(found.items())[:5]
+    scores = pd.read_parquet(project / "artifacts/simulated/scores.parquet")
+    plain = pd.read_parquet(market / "artifacts/simulated/scores.parquet").assign(
+        account_id=lambda frame: [Pseudonyms(b"k" * 40).of("account", value) for value in frame["account_id"]]
+    )
+    both = scores.merge(plain, on="account_id", suffixes=("", "_plain"))
+    assert len(both) == len(plain) == len(scores)
+    assert both["risk"].corr(both["risk_plain"], method="spearman") > 0.98
 
 
 def decisions(project: Path) -> tuple[dict[str, pd.DataFrame], dict]:

@@ -15,7 +15,6 @@ from features.errors import ConfigurationError, ContractError
 from features.matrix import Plan
 from features.periods import Duration, Label
 from pipeline.frames import (
-    features_at,
     known_until,
     meta_of,
     plan_from,
@@ -30,7 +29,6 @@ from tests.features.worlds import write
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = Plan(Duration(1, "month"), Label(Duration(3, "month"), Duration(12, "month"), 2, Duration(5, "day")), 7, 0)
-FEATURIZE = load(ROOT, "contract").featurize
 FRAME = pd.DataFrame({"account_id": ["A", "Ačme, Ltd"], "risk": [0.25, None], "as_of": [date(2024, 3, 15)] * 2})
 
 
@@ -176,35 +174,3 @@ def test_data_are_known_until_the_day_after_the_last_order(layout, tmp_path):
     write(tmp_path / "none", {"orders": []})
     with pytest.raises(ContractError, match=r"orders: the table has no rows\. Check the extract"):
         known_until(open_tables(connect("1GB"), tmp_path / "none"))
-
-
-def test_features_at_a_day_or_at_the_day_after_the_last_order(layout):
-    frame = features_at(layout, None, PLAN, FEATURIZE, ["recency", "order_days_total"])
-    assert frame["as_of"].unique().tolist() == [date(2024, 3, 15)]
-    assert frame.set_index("account_id")["recency"].to_dict() == {"A": 24, "B": 1}
-    frame = features_at(layout, date(2024, 2, 21), PLAN, FEATURIZE, ["recency"])
-    assert frame.set_index("account_id")["recency"].to_dict() == {"A": 1}  # B had ordered on one day only
-    assert list(frame.columns[-1:]) == ["recency"]
-
-
-def test_features_at_the_cut_offs_before_come_with_those_at_the_day(layout):
-    rows = features_at(layout, date(2024, 4, 1), PLAN, FEATURIZE, ["recency"], backs=[0, 1, 2])
-    assert rows.set_index(["account_id", "as_of"])["recency"].to_dict() == {
-        ("A", date(2024, 4, 1)): 41,
-        ("B", date(2024, 4, 1)): 18,
-        ("A", date(2024, 3, 1)): 10,  # B had ordered on one day only
-    }
-
-
-def test_features_that_the_tables_cannot_show_are_counted_and_one_is_named(layout):
-    names = ["recency", "rebates_overdue", "manager_absent"]
-    with pytest.raises(ContractError, match=r"tables: 2 features of the model cannot be built, .* 'rebates_overdue': "):
-        features_at(layout, None, PLAN, FEATURIZE, names)
-
-
-def test_a_day_on_which_nobody_is_eligible_is_refused_with_the_last_order(layout):
-    with pytest.raises(
-        ConfigurationError,
-        match=r"Nobody is eligible at 2026-01-01: no account ordered in the 12 months before it\. Orders end on 2024-03-14",
-    ):
-        features_at(layout, date(2026, 1, 1), PLAN, FEATURIZE, ["recency"])

@@ -204,7 +204,9 @@ def test_unknown_source_lists_the_sources(run: Run) -> None:
 
 
 def test_missing_folder(run: Run, raw: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"folder .*nowhere does not exist\. It must be a folder with .*CSV"):
+    with pytest.raises(
+        ConfigurationError, match=r"folder .*nowhere does not exist\. Put the source.s raw files, CSV or"
+    ):
         run(data=raw / "nowhere")
 
 
@@ -258,6 +260,13 @@ def test_header_without_rows(run: Run, raw: Path) -> None:
 def test_corrupt_parquet(run: Run, raw: Path) -> None:
     (raw / "orders.parquet").write_bytes(b"PAR1 this is no Parquet file at all PAR1")
     with pytest.raises(ContractError, match=r"orders\.parquet cannot be read as Parquet: .*\nExport it again\."):
+        run()
+
+
+def test_binary_columns_are_refused_rather_than_escaped(run: Run, raw: Path) -> None:
+    sql = "SELECT encode('Ă') AS order_id, 'A' AS account_id, DATE '2024-01-01' AS ordered_at, 1 AS amount"
+    duckdb.execute(f"COPY ({sql}) TO '{raw}/orders.parquet'")
+    with pytest.raises(ContractError, match=r"orders\.order_id: binary, not text\. Export it as text\."):
         run()
 
 

@@ -67,6 +67,7 @@ def test_every_definition_ranks_the_active_accounts(market):
     assert "by silent (" in said
 
 
+@pytest.mark.slow
 def test_another_label_is_learned_and_evaluated(market):
     project, _ = market
     before = read_matrix(Layout(project, "simulated").matrix)

@@ -23,6 +23,7 @@ PARAMS = load(ROOT, "simulated")
 
 @pytest.fixture
 def layout(tmp_path):
+    (tmp_path / "project" / "sources" / "iowa").mkdir(parents=True)
     return Layout(tmp_path / "project", "iowa")
 
 

@@ -276,6 +276,7 @@ def test_too_few_cutoffs_are_counted_and_what_to_do_is_said(tmp_path, given, mes
         ({"budget": 0}, r"tune\.budget: .* \(got 0\)"),
         ({"space": {"leafs": [2, 8]}}, r"tune\.space: .*leafs cannot be searched; of train can be: cutoffs, .*, l2"),
         ({"space": {"seed": [2, 8]}}, r"tune\.space: .*seed cannot be searched"),
+        ({"space": {"sample": [0.1, 1]}}, r"tune\.space: .*sample cannot be searched"),
         ({"space": {"leaves": [1, 8]}}, r"tune\.space: .*leaves: Input should be greater than or equal to 2, .* be 1 "),
         ({"space": {"leaves": [2.5, 8]}}, r"tune\.space: .*leaves: Input should be a valid integer.* cannot be 2\.5 "),
         ({"space": {"leaves": [8, 2]}}, r"tune\.space: .*leaves must be searched from a lower to a higher value"),

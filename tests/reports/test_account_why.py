@@ -122,8 +122,8 @@ def test_what_a_contact_earns_is_told_below_zero_too_and_not_of_lapsed_accounts(
     html = account_page(with_row(site, contact_profit=-49.6))
     assert '<data value="-49.60">−EUR\N{NO-BREAK SPACE}50</data>' in html
     lapsed = site.scores.loc[site.scores["lapsed"], "account_id"].iloc[0]
-    assert "Contact earns" in words(html)
-    assert "Contact earns" not in words(account_page(site, lapsed))
+    assert "Action earns" in words(html)
+    assert "Action earns" not in words(account_page(site, lapsed))
 
 
 def test_what_people_said_of_it_stands_there_the_latest_first(site):
