@@ -36,7 +36,6 @@ SETTINGS = {
 }
 needs_spark = [
     pytest.mark.spark,
-    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),  # said, not seen
     pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),  # inside PySpark on pandas 3
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # py4j leaves its sockets to the collector
 ]
