@@ -3,7 +3,7 @@ DATA ?=
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test check browser audit bench quality scenarios reasons docs lock clean
+.PHONY: run test check browser spark audit bench quality scenarios reasons docs lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -13,13 +13,21 @@ test: .venv/installed
 	ruff check .
 	ruff format --check .
 	mypy
-	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser and not slow"
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser and not slow and not spark"
 
 check: .venv/installed  ## what takes too long for `make test`
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadscope -m slow
 
 browser: .venv/installed  ## needs Chromium
 	OMP_NUM_THREADS=1 pytest tests/browser
+
+spark: .venv/installed .venv/spark  ## needs Java 17
+	OMP_NUM_THREADS=1 pytest -m spark
+
+.venv/spark: .venv/installed
+	@echo "Installing PySpark into .venv (400 MB, once)"
+	.venv/bin/pip install --quiet --no-build-isolation -e ".[spark]"
+	@touch $@
 
 audit: .venv-audit/installed  ## known vulnerabilities of the lock
 	PATH="$(CURDIR)/.venv-audit/bin:$$PATH" .ci/audit

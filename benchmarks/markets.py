@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.matrix import build, features_of
 from features.periods import rolling_cutoffs
 from market.settings import Settings

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.matrix import Plan, build, features_of, write
 from features.periods import Duration, Label, rolling_cutoffs
 

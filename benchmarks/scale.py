@@ -24,7 +24,8 @@ from tqdm import tqdm
 
 from benchmarks.matrix import CUTOFFS, PLAN, generate
 from features.catalog import facts_of
-from features.fold import Cutoffs, Fold, connect, open_tables
+from features.engines import connect, open_tables
+from features.fold import Cutoffs, Fold
 from features.matrix import build, features_of, write
 
 LINES_AN_ACCOUNT = 500
@@ -87,7 +88,7 @@ def _run(folder: Path, lines: int, memory: str) -> Run:
         started, used = time.perf_counter(), time.process_time()
         facts = {fact.name: fact for feature in chosen for fact in facts_of(feature)}.values()
         with Fold(connection, tables, facts, Cutoffs(CUTOFFS, PLAN.period, PLAN.label, PLAN.steps)) as fold:
-            accounts = len(fold.accounts)
+            accounts = fold.accounts
             spilled.see(Path(spill))
         folded = time.perf_counter()
         rows = write(build(connection, tables, CUTOFFS, PLAN, date(2025, 1, 1)), folder / "matrix")

@@ -25,7 +25,7 @@ import duckdb
 import numpy as np
 
 from benchmarks.matrix import CARE, FIRST, generate_care
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.matrix import KEYS, build, write
 from features.periods import rolling_cutoffs
 from models import competing
@@ -152,7 +152,7 @@ def risk_alone(layout: Layout, params: Params) -> dict[str, float]:
     """Seconds of the processor for one horizon's risks over the blocks, and of LightGBM on all values as one matrix: the best of two."""
     model = RiskModel.load(layout.model)
     plan = plan_from(dict(model.meta), params.featurize.block)
-    with feature_rows(layout, None, plan, params.featurize.memory, model.features) as rows:
+    with feature_rows(layout, None, plan, params.featurize, model.features) as rows:
         frames = [part.to_pandas() for part in rows.blocks(rows.as_of)]
     whole = np.concatenate([model.inputs(frame) for frame in frames])
     own, lightgbm = [], []

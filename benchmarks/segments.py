@@ -19,7 +19,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from features.declaration import Expression
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.periods import Duration
 from features.purchases import by_period, over_all_time
 from market.simulate import simulate, write

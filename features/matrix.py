@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from features.catalog import available, facts_of
 from features.declaration import Array, Expression, Feature
-from features.fold import Cutoffs, Fold, LateOrders, day_number
+from features.engines import Read
+from features.fold import Cutoffs, Fold, day_number
 from features.labels import DEFINITIONS, LABELS, Outcomes, Rows, Rules, column_of, dates_of
 from features.orders import AMOUNT, ORDER_DAYS
-from features.peers import against, medians, peered
+from features.panels import Kept, LateOrders
+from features.parts import THREADS, Change, Parts, ahead
+from features.peers import Medians, against, medians, peered
 from features.periods import Duration, Label, grids
 from features.windows import View
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 YEAR_AMOUNT = "_year_amount"  # travels with the parts until peers are known
 MOST_STEPS = 12
 SILENT = tuple(f"silent_{step}" for step in range(1, MOST_STEPS + 1))
 KEYS = ("account_id", "as_of", "label", "lapsed", *SILENT, *LABELS)  # what a matrix may hold that is no feature
 RULES = Rules()
-HELD = 1 << 30  # bytes of parts that wait for their peers in memory
-THREADS = 2  # NumPy lets go of the interpreter's lock; more blocks at a time would only need more memory
 
 
 @dataclass(frozen=True)
@@ -81,98 +77,68 @@ def build(
     known_until: date,
     features: Sequence[Feature] | None = None,
     progress: bool = True,
+    finish: Change | None = None,
 ) -> Iterator[pa.Table]:
     """Yield the matrix in parts, each of one block of accounts, rows ordered by as_of and account.
 
     `known_until`: first day after the data; a label that matures later is null, and so is a `silent_<k>`. Features default to all that the
-    tables can show. A progress bar is shown on a terminal.
+    tables can show. `finish` may add columns to a part, where the engine works. A progress bar is shown on a terminal.
     """
     chosen = features_of(tables) if features is None else tuple(features)
     facts = {fact.name: fact for feature in chosen for fact in facts_of(feature)}
     facts |= {fact.name: fact for fact in (ORDER_DAYS, AMOUNT)}  # for eligibility, and for the tiers of peers
     for group in grids(list(cutoffs), plan.period):
         with Fold(connection, tables, facts.values(), Cutoffs(group, plan.period, plan.label, plan.steps)) as fold:
-            yield from _parts(fold, group, plan, known_until, chosen, progress)
+            parts = fold.blocks(plan.block, _sliding(fold, group, plan, known_until, chosen), progress)
+            if not peered(chosen):
+                yield from parts.map(finish) if finish else parts
+                continue
+            with parts.kept() as waiting:
+                known = _medians(waiting, peered(chosen))
+                whole = waiting.released().map(partial(_against_peers, peered(chosen), known))
+                yield from whole.map(finish) if finish else whole
 
 
-def _parts(
-    fold: Fold, group: list[date], plan: Plan, known_until: date, features: tuple[Feature, ...], progress: bool
-) -> Iterator[pa.Table]:
-    """The parts of cut-offs that share their edges."""
-    late = fold.late_orders()
-    outcomes = _outcomes(fold, plan, known_until)
-    starts = range(0, len(fold.accounts), plan.block)
-
-    def part(start: int) -> pa.Table:
-        return _block(
-            fold, start, min(start + plan.block, len(fold.accounts)), group, plan, known_until, features, late, outcomes
-        )
-
-    with (
-        ThreadPoolExecutor(THREADS) as pool,
-        tqdm(total=len(starts), desc="blocks", disable=None if progress else True) as bar,
-    ):
-        parts = _counted(_ahead(pool, part, starts), bar)
-        yield from _against_peers(parts, features) if peered(features) else parts
+def _sliding(
+    fold: Fold, group: list[date], plan: Plan, known_until: date, features: tuple[Feature, ...]
+) -> partial[pa.Table]:
+    """What makes a part of a block: it holds nothing of the engine, so that it may work elsewhere."""
+    outcomes = _keep_outcomes(fold, plan, known_until)
+    return partial(_block, fold.kept, fold.cutoffs, outcomes, group, plan, known_until, features)
 
 
-def _ahead(pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Like `pool.map`, but no more than THREADS results wait to be taken, so that memory stays bounded."""
-    running: deque[Future[Result]] = deque()
-    for item in items:
-        running.append(pool.submit(work, item))
-        if len(running) > THREADS:
-            yield running.popleft().result()
-    while running:
-        yield running.popleft().result()
+def _medians(parts: Parts, features: Sequence[Feature]) -> dict[date, Medians]:
+    """By cut-off what all accounts have; of the parts' columns one cut-off at a time is gathered."""
+    names = [feature.name for feature in features]
+    known = {}
+    for day in sorted({day for days in parts.gather(_days) for day in days["as_of"].to_pylist()}):
+        rows = pa.concat_tables(parts.gather(partial(_of_day, day, names)))
+        columns = {name: _numbers(rows, name) for name in (*names, YEAR_AMOUNT)}
+        known[day] = medians(columns.pop(YEAR_AMOUNT), columns)
+    return known
 
 
-def _counted(parts: Iterable[pa.Table], bar: Any) -> Iterator[pa.Table]:
-    for part in parts:
-        bar.update()
-        yield part
+def _days(part: pa.Table) -> pa.Table:
+    return pa.table({"as_of": part["as_of"].unique()})
 
 
-def _against_peers(parts: Iterable[pa.Table], features: Sequence[Feature]) -> Iterator[pa.Table]:
-    """Set the features that look at peers against the medians of all accounts, which are known only after all blocks.
-
-    The parts wait meanwhile; of their columns one cut-off at a time is gathered.
-    """
-    names = [feature.name for feature in peered(features)]
-    with TemporaryDirectory(prefix="holdfast-peers-") as folder:
-        waiting = deque(_held(parts, Path(folder)))
-        spans = [_spans(part) for part in waiting]
-        known = {}
-        for day in sorted({day for span in spans for day in span}):
-            rows = [part.slice(*span[day]) for part, span in zip(waiting, spans, strict=True) if day in span]
-            columns = {name: np.concatenate([_numbers(row, name) for row in rows]) for name in (*names, YEAR_AMOUNT)}
-            known[day] = medians(columns.pop(YEAR_AMOUNT), columns)
-        for span in spans:
-            part = waiting.popleft()  # so that memory is let go of as the parts are taken
-            amount = _numbers(part, YEAR_AMOUNT)
-            for feature in peered(features) if span else ():
-                own = _numbers(part, feature.name)
-                values = [
-                    against(feature, own[start : start + count], amount[start : start + count], known[day])
-                    for day, (start, count) in span.items()
-                ]
-                place = part.schema.get_field_index(feature.name)
-                part = part.set_column(place, part.schema.field(place), pa.array(np.concatenate(values)))
-            yield part.drop_columns([YEAR_AMOUNT])
+def _of_day(day: date, names: Sequence[str], part: pa.Table) -> pa.Table:
+    return part.select([*names, YEAR_AMOUNT]).slice(*_spans(part).get(day, (0, 0)))
 
 
-def _held(parts: Iterable[pa.Table], folder: Path) -> Iterator[pa.Table]:
-    """The same parts, which stay in memory up to HELD bytes and on disk beyond."""
-    held = 0
-    for number, part in enumerate(parts):
-        if held + part.nbytes <= HELD:
-            held += part.nbytes
-            yield part
-            continue
-        path = str(folder / f"{number}.arrow")
-        with pa.ipc.new_file(path, part.schema) as writer:
-            writer.write_table(part)
-        yield pa.ipc.open_file(pa.memory_map(path)).read_all()
+def _against_peers(features: Sequence[Feature], known: Mapping[date, Medians], part: pa.Table) -> pa.Table:
+    """Set the features that look at peers against the medians of all accounts, which are known only after all blocks."""
+    spans = _spans(part)
+    amount = _numbers(part, YEAR_AMOUNT)
+    for feature in features if spans else ():
+        own = _numbers(part, feature.name)
+        values = [
+            against(feature, own[start : start + count], amount[start : start + count], known[day])
+            for day, (start, count) in spans.items()
+        ]
+        place = part.schema.get_field_index(feature.name)
+        part = part.set_column(place, part.schema.field(place), pa.array(np.concatenate(values)))
+    return part.drop_columns([YEAR_AMOUNT])
 
 
 def _spans(part: pa.Table) -> dict[date, tuple[int, int]]:
@@ -208,28 +174,30 @@ def write(parts: Iterator[pa.Table], folder: Path) -> int:
         return rows
 
     with ThreadPoolExecutor(THREADS) as pool:
-        rows = sum(_ahead(pool, write_one, enumerate(parts)))
+        rows = sum(ahead(pool, write_one, enumerate(parts)))
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
     return rows
 
 
 def _block(
-    fold: Fold,
-    low: int,
-    high: int,
+    kept: Kept,
+    cutoffs: Cutoffs,
+    outcomes: Mapping[str, str],
     group: Sequence[date],
     plan: Plan,
     known_until: date,
     features: Sequence[Feature],
-    late: LateOrders,
-    outcomes: Mapping[str, Array],
+    read: Read,
+    low: int,
+    high: int,
 ) -> pa.Table:
-    panel = fold.panel(low, high)
-    view = View(panel, fold.grid)
+    """The part of the accounts low .. high - 1; `outcomes`: definition -> kept table."""
+    view = View(kept.panel(read, high - low), kept.grid)
     recency, order_days = view.since_last(ORDER_DAYS), view.days(ORDER_DAYS)
-    silences = list(_no_order(view, fold.cutoffs, late, low, high, known_until))
-    labels = {"silent": silences[0], **{name: values[low:high] for name, values in outcomes.items()}}
+    silences = list(_no_order(view, cutoffs, kept.late_orders(read), known_until))
+    labels = {"silent": silences[0]}
+    labels |= {name: kept.values(read(table), high - low) for name, table in outcomes.items()}
     if plan.last_label is not None:
         unwanted = np.array([as_of > plan.last_label for as_of in group])
         labels = {name: np.where(unwanted, np.nan, values) for name, values in labels.items()}
@@ -248,7 +216,8 @@ def _block(
         chosen: Array = np.broadcast_to(np.asarray(values, dtype=np.float64), view.shape).reshape(-1)[cell]
         return chosen
 
-    ids = pa.array(fold.accounts[low:high]).take(pa.array(account_of))
+    codes = read("codes")
+    ids = pa.array(codes["account_id"][np.argsort(codes["code"])], pa.string()).take(pa.array(account_of))
     dates = pa.array(group, pa.date32()).take(pa.array(cutoff_of))
 
     def known(values: Array) -> pa.Array:
@@ -265,13 +234,15 @@ def _block(
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _outcomes(fold: Fold, plan: Plan, known_until: date) -> dict[str, Array]:
-    """For each definition that the plan asks for and the engine works out, (accounts, cut-offs) as a label."""
+def _keep_outcomes(fold: Fold, plan: Plan, known_until: date) -> dict[str, str]:
+    """The kept tables of what happened, for each definition that the plan asks for and the engine works out."""
     found = {}
     for name in dict.fromkeys((plan.predicts, *plan.beside)):
         if (rows := DEFINITIONS[name].rows) is not None:
-            dates = dates_of(fold.cutoffs, plan.rules, known_until)
-            found[name] = fold.outcomes(dates, partial(_work_out, rows, plan))
+            found[name] = f"outcome_{name}"
+            fold.keep_outcomes(
+                found[name], dates_of(fold.cutoffs, plan.rules, known_until), partial(_work_out, rows, plan)
+            )
     return found
 
 
@@ -279,17 +250,13 @@ def _work_out(rows: Rows, plan: Plan, orders: Expression, cutoffs: Expression) -
     return rows(Outcomes(orders, cutoffs, plan.rules, plan.label.booking_lag))
 
 
-def _no_order(
-    view: View, cutoffs: Cutoffs, late: LateOrders, low: int, high: int, known_until: date
-) -> Iterator[Array]:
+def _no_order(view: View, cutoffs: Cutoffs, late: LateOrders | None, known_until: date) -> Iterator[Array]:
     """For each horizon (accounts, cut-offs): 1 no order in it, 0 an order, NaN not known at `known_until`."""
     following = view.until_next(ORDER_DAYS)
-    inside = late.accounts[(late.accounts >= low) & (late.accounts < high)] - low
-    mine = (late.position >= low) & (late.position < high)
-    row, column = late.position[mine] - low, late.cutoff[mine]
-    for days, ends, matures in zip(late.day, cutoffs.ends(), cutoffs.matures(), strict=True):
-        following[inside] = np.inf
-        following[row, column] = days[mine] - view.day[column]
+    for number, (ends, matures) in enumerate(zip(cutoffs.ends(), cutoffs.matures(), strict=True)):
+        if late is not None:
+            following[late.accounts] = np.inf
+            following[late.position, late.cutoff] = late.day[number] - view.day[late.cutoff]
         horizon = np.array([day_number(end) for end in ends]) - view.day
         mature = np.array([day <= known_until for day in matures])
         yield np.where(mature, (following >= horizon).astype(np.float64), np.nan)

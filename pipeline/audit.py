@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from features.audit import audit
+from features.engines import connect, open_tables
 from features.errors import LimitError
-from features.fold import connect, open_tables
 from features.matrix import features_of
 from pipeline.featurize import cutoffs_of
 from pipeline.frames import known_until, plan_of

@@ -18,7 +18,7 @@ import pandas as pd
 
 from features import leaving, purchases
 from features.declaration import Expression
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.periods import Duration
 from models import approaches, hindsight, hours, kinds, leavers, prospects, segments, win_back, worklist
 from models.avoidable import avoidable_risk
@@ -78,7 +78,7 @@ def run(layout: Layout, params: Params) -> None:
     scores = pd.read_parquet(layout.scores)
     day: date = scores["as_of"].iloc[0]
     plan = plan_from(dict(model.meta), params.featurize.block)
-    features = features_at(layout, day, plan, params.featurize.memory, model.features)
+    features = features_at(layout, day, plan, params.featurize, model.features)
     with TemporaryDirectory(prefix="holdfast-") as spill:
         connection = connect(params.featurize.memory, Path(spill))
         tables = open_tables(connection, layout.tables)

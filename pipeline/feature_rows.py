@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,13 +17,14 @@ import pandas as pd
 import pyarrow as pa
 
 from features.errors import ConfigurationError
-from features.fold import connect, open_tables
 from features.matrix import Plan, build, features_of, schema_of
 from features.versions import require
-from pipeline.frames import known_until
+from pipeline.frames import known_until, opened
 from pipeline.layout import Layout
+from pipeline.params import Featurize
 
 NONE: Mapping[str, str] = {}
+Finish = Callable[[date, pa.Table], pa.Table]
 COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -31,7 +33,7 @@ class FeatureRows:
     """The rows of each cut-off in a file of its own in `folder`: record batches of a block of accounts each, by account.
 
     `as_of`: the cut-off that is scored, the others lie before it. Files are read and not mapped, so that what was read
-    before takes no memory.
+    before takes no memory. `schema`: of the features; blocks may hold more columns.
     """
 
     folder: Path
@@ -50,7 +52,7 @@ class FeatureRows:
     def read(self, day: date, accounts: Sequence[str] | None = None) -> pd.DataFrame:
         """The rows of a cut-off, of these accounts only where given, by account."""
         wanted = None if accounts is None else sorted(accounts)
-        parts = [_of(part, wanted) for part in self.blocks(day)]
+        parts = [_of(part.select(self.schema.names), wanted) for part in self.blocks(day)]
         frame: pd.DataFrame = pa.concat_tables([self.schema.empty_table(), *parts]).to_pandas()
         return frame
 
@@ -65,7 +67,7 @@ def keep(parts: Iterable[pa.Table], folder: Path, schema: pa.Schema, as_of: date
             for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
                 day: date = days[start].astype(object)
                 if day not in writers:
-                    file = pa.ipc.new_file(str(folder / f"{day}.arrow"), schema, options=COMPRESSED)
+                    file = pa.ipc.new_file(str(folder / f"{day}.arrow"), part.schema, options=COMPRESSED)
                     writers[day] = stack.enter_context(file)
                 writers[day].write_table(part.slice(start, stop - start).combine_chunks())
     return FeatureRows(folder, schema, as_of)
@@ -76,31 +78,29 @@ def feature_rows(
     layout: Layout,
     as_of: date | None,
     plan: Plan,
-    memory: str,
+    params: Featurize,
     names: Sequence[str],
     backs: Sequence[int] = (0,),
     versions: Mapping[str, str] = NONE,
+    finish: Finish | None = None,
 ) -> Iterator[FeatureRows]:
     """Features, by name, of the accounts eligible at `as_of` (None: the day after the last order) and at the cut-offs
     so many periods before it; they are there while the context lasts.
 
-    `backs` holds 0, the as_of itself; `versions`: of the features' definitions, as a model learned from them. Raises
-    ConfigurationError if nobody is eligible then, ContractError if the tables do not show the features so.
+    `backs` holds 0, the as_of itself; `versions`: of the features' definitions, as a model learned from them;
+    `finish`, given the as_of, may add columns to a block where the engine works, for `FeatureRows.blocks`. Raises ConfigurationError if nobody is eligible then, ContractError if the tables do not show the features so.
     """
     with TemporaryDirectory(prefix="holdfast-") as name:
-        folder, spill = Path(name), Path(name) / "engine"
-        spill.mkdir()
-        connection = connect(memory, spill)
-        tables = open_tables(connection, layout.tables)
-        shown = {feature.name: feature for feature in features_of(tables)}
-        require(names, versions, list(shown.values()))
-        until = known_until(tables)
-        day = until if as_of is None else as_of
-        cutoffs = [plan.period.before(day, back) for back in backs]
-        chosen = [shown[name] for name in names]
-        parts = build(connection, tables, cutoffs, plan, until, chosen)
-        rows = keep(parts, folder, schema_of(chosen, plan.steps, plan.beside), day)
-        connection.disconnect()
+        with opened(layout, params) as (connection, tables):
+            shown = {feature.name: feature for feature in features_of(tables)}
+            require(names, versions, list(shown.values()))
+            until = known_until(tables)
+            day = until if as_of is None else as_of
+            cutoffs = [plan.period.before(day, back) for back in backs]
+            chosen = [shown[name] for name in names]
+            added = None if finish is None else partial(finish, day)
+            parts = build(connection, tables, cutoffs, plan, until, chosen, finish=added)
+            rows = keep(parts, Path(name), schema_of(chosen, plan.steps, plan.beside), day)
         if next(rows.blocks(day), None) is None:
             raise ConfigurationError(
                 f"Nobody is eligible at {day}: no account ordered in the {plan.label.eligible} before it. "
@@ -109,9 +109,11 @@ def feature_rows(
         yield rows
 
 
-def features_at(layout: Layout, as_of: date | None, plan: Plan, memory: str, names: Sequence[str]) -> pd.DataFrame:
+def features_at(
+    layout: Layout, as_of: date | None, plan: Plan, params: Featurize, names: Sequence[str]
+) -> pd.DataFrame:
     """The features at `as_of` as one frame, by account; raises as `feature_rows` does."""
-    with feature_rows(layout, as_of, plan, memory, names) as rows:
+    with feature_rows(layout, as_of, plan, params, names) as rows:
         return rows.read(rows.as_of)
 
 

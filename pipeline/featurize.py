@@ -6,17 +6,14 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
 from features.errors import ConfigurationError
-from features.fold import connect, open_tables
 from features.labels import DEFINITIONS, shown
 from features.matrix import build, write
 from features.periods import Duration, rolling_cutoffs
-from pipeline.frames import known_until, label_of, plan_of
+from pipeline.frames import known_until, label_of, opened, plan_of
 from pipeline.layout import Layout
 from pipeline.params import Featurize
 
@@ -26,15 +23,12 @@ log = logging.getLogger("holdfast")
 def run(layout: Layout, params: Featurize) -> None:
     """Write `data/<source>/matrix`: every eligible account at every cut-off."""
     started = perf_counter()
-    with TemporaryDirectory(prefix="holdfast-") as spill:
-        connection = connect(params.memory, Path(spill))
-        tables = open_tables(connection, layout.tables)
+    with opened(layout, params) as (connection, tables):
         until = known_until(tables)
         labelled = cutoffs_of(params, tables, until)
         cutoffs = labelled + recent_cutoffs(params, labelled[-1], until)
         plan = replace(plan_of(params), last_label=labelled[-1], beside=beside(layout, params, tables))
         rows = write(build(connection, tables, cutoffs, plan, until), layout.matrix)
-        connection.disconnect()
     log.info(
         "featurize %s: %s rows at %s cut-offs from %s to %s, labels up to %s; %.1f s; wrote %s",
         layout.source,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import reduce
 from operator import and_
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -16,11 +18,14 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from features import spark
+from features.engines import connect, open_tables
 from features.errors import ConfigurationError, ContractError
 from features.labels import DEFINITIONS, Rules
 from features.matrix import Plan
 from features.periods import Duration, Label
 from models.lineage import Lineage, beside, with_lineage
+from pipeline.layout import Layout
 from pipeline.params import Featurize
 
 SILENCE = "silent"  # the definition of a loss that needs no name
@@ -70,6 +75,20 @@ def plan_from(meta: dict[str, Any], block: int) -> Plan:
         Duration.parse(meta.get("longest", "0 days")),
     )
     return Plan(Duration.parse(meta["period"]), label, block, steps=0)
+
+
+@contextmanager
+def opened(layout: Layout, params: Featurize) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """A connection to the engine of `params.yaml`, and the source's contract tables in it."""
+    with TemporaryDirectory(prefix="holdfast-") as spill:
+        if params.engine == "spark":
+            connection = spark.connect(params.spark.master, params.spark.settings)
+        else:
+            connection = connect(params.memory, Path(spill))
+        try:
+            yield connection, open_tables(connection, layout.tables)
+        finally:
+            connection.disconnect()
 
 
 def known_until(tables: dict[str, Any]) -> date:

@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
+from features.engines import connect, open_tables
 from features.errors import ConfigurationError, LimitError
-from features.fold import connect, open_tables
 from features.periods import Duration
 from models import monitoring
 from models.advice import to_do
@@ -276,7 +276,7 @@ def _scored(layout: Layout, params: Params, risk: RiskModel, scores: pd.DataFram
         rows = kept.features
     else:
         plan = plan_from(dict(risk.meta), params.featurize.block)
-        rows = features_at(layout, day, plan, params.featurize.memory, risk.features).set_index("account_id")
+        rows = features_at(layout, day, plan, params.featurize, risk.features).set_index("account_id")
     told = scores.set_index("account_id")
     active = told.index[~told["lapsed"].to_numpy(bool)]
     return Day(day, rows.loc[active, risk.features].assign(risk=told.loc[active, "risk"]), len(told))

@@ -93,6 +93,11 @@ class Ingest(Section):
     pseudonymise: bool = False
 
 
+class Spark(Section):
+    master: str = Field(min_length=1)
+    settings: dict[str, str | int | float | bool]
+
+
 class Featurize(Section):
     period: SomeTime
     horizon: SomeTime
@@ -107,8 +112,10 @@ class Featurize(Section):
     first_cutoff: date | None
     last_cutoff: date | None
     history: DurationField
+    engine: Literal["duckdb", "spark"]
     memory: str
     block: int = Field(ge=1)
+    spark: Spark
 
     @field_validator("label")
     @classmethod

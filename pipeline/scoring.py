@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,8 @@ import pyarrow as pa
 from scipy.special import expit
 from tqdm import tqdm
 
+from features.engines import connect, open_tables
 from features.errors import LimitError
-from features.fold import connect, open_tables
 from features.matrix import SILENT
 from models import naming
 from models.campaign import Economics
@@ -64,8 +65,8 @@ def scoring(
     plan = plan_from(dict(model.meta), params.featurize.block)
     backs = sorted({*range(why.recipe.lags + 1), 1, PAST})
     phases.begin("features")
-    memory, versions = params.featurize.memory, model.meta["feature_versions"]
-    with feature_rows(layout, as_of, plan, memory, model.features, backs, versions) as rows:
+    versions, judge = model.meta["feature_versions"], partial(judged_rows, model)
+    with feature_rows(layout, as_of, plan, params.featurize, model.features, backs, versions, judge) as rows:
         phases.begin("risk")
         blocks = tqdm(rows.blocks(rows.as_of), desc="risk", disable=None)
         parts = [risks(model, part, params.score.level) for part in blocks]
@@ -111,10 +112,26 @@ def settled_day(layout: Layout, params: Params, as_of: date | None) -> date:
     return day
 
 
+def judged_rows(model: RiskModel, day: date, part: pa.Table) -> pa.Table:
+    """The part with the log-odds of its rows of `day`, by horizon, NaN of others: worked out where the part is."""
+    now = part["as_of"].to_numpy() == np.datetime64(day)
+    values = np.full((part.num_rows, 1 + len(model.steps)), np.nan)
+    if now.any():
+        frame = part.filter(pa.array(now)).to_pandas()
+        values[now] = model.log_odds_by_horizon(frame, [model.main, *model.steps])
+    for name, column in zip(_log_odds(model), values.T, strict=True):
+        part = part.append_column(name, pa.array(np.ascontiguousarray(column)))
+    return part
+
+
+def _log_odds(model: RiskModel) -> list[str]:
+    return [f"log_odds_{number}" for number in range(1 + len(model.steps))]
+
+
 def risks(model: RiskModel, part: pa.Table, level: float) -> pd.DataFrame:
-    """Of a block of accounts the risk with its interval, that of other horizons, and the amount of a year."""
-    frame: pd.DataFrame = part.to_pandas()
-    by_horizon = model.log_odds_by_horizon(frame, [model.main, *model.steps])
+    """Of a block of judged accounts the risk with its interval, that of other horizons, and the amount of a year."""
+    frame: pd.DataFrame = part.select(["account_id", "as_of", "lapsed", "amount_12", *_log_odds(model)]).to_pandas()
+    by_horizon = frame[_log_odds(model)].to_numpy()
     chance = expit(by_horizon)
     low, high = model.interval(by_horizon[:, 0], level)
     told = frame[["account_id", "as_of", "lapsed"]].assign(risk=chance[:, 0], risk_low=low, risk_high=high)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from benchmarks.segments import ROOT, told_apart
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from market.simulate import simulate, write
 from models.segments import CLASSES
 from pipeline.params import load

@@ -10,8 +10,8 @@ import pytest
 from features.audit import audit
 from features.catalog import FEATURES, needs_of
 from features.declaration import Additive, AsOf, Theme
+from features.engines import connect, open_tables
 from features.errors import ContractError
-from features.fold import connect, open_tables
 from features.matrix import Plan, features_of
 from tests.features.worlds import LABEL, MONTH, world, write
 

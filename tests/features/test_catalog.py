@@ -13,7 +13,7 @@ import pytest
 
 from features.catalog import FEATURES, available, facts_of, needs_of, shared
 from features.declaration import Fact
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.matrix import Plan, build, features_of
 from features.orders import ORDER_DAYS, PRODUCTS
 from features.tables import TABLES

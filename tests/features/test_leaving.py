@@ -10,7 +10,7 @@ import pytest
 
 from features import leaving
 from features.catalog import DECLARED
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.matrix import Plan, build
 from tests.features.worlds import LABEL, MONTH, day_of, known, known_day, matrix, mutate_future, world, write
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from pathlib import Path
-from threading import Event, Lock
 
 import numpy as np
 import pandas as pd
@@ -14,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features import matrix
+from features import matrix, parts
 from features.catalog import FEATURES
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.matrix import KEYS, MOST_STEPS, Plan, build, features_of, schema_of
 from features.peers import peered
 from tests.features.worlds import LABEL, MONTH, world, write
@@ -113,7 +111,7 @@ def test_parts_that_wait_on_disk_get_the_same_peers(folder, monkeypatch, room):
     assert peered(FEW)
     assert len(in_memory) == 6  # three blocks for each of two grids
     # a part has one more column while it waits
-    monkeypatch.setattr(matrix, "HELD", 0 if room == "none" else 2 * in_memory[0].nbytes)
+    monkeypatch.setattr(parts, "HELD", 0 if room == "none" else 2 * in_memory[0].nbytes)
     on_disk = parts_of(folder, 2)
     assert 0 < len(written) <= 6
     assert (len(written) == 6) == (room == "none")
@@ -127,47 +125,6 @@ def test_peers_are_those_of_the_same_cutoff(folder):
     for day in CUTOFFS[:2]:
         alone = frame_of(parts_of(folder, 2, cutoffs=[day]))
         pd.testing.assert_frame_equal(both[both["as_of"] == day].reset_index(drop=True), alone, check_exact=True)
-
-
-def test_results_come_in_order_though_later_work_ends_first():
-    second_done = Event()
-
-    def work(number: int) -> int:
-        if number == 0:
-            assert second_done.wait(30)
-        else:
-            second_done.set()
-        return number * 10
-
-    with ThreadPoolExecutor(2) as pool:
-        assert list(matrix._ahead(pool, work, range(5))) == [0, 10, 20, 30, 40]
-
-
-def test_no_more_than_a_few_results_wait_to_be_taken():
-    begun, lock = [], Lock()
-
-    def work(number: int) -> int:
-        with lock:
-            begun.append(number)
-        return number
-
-    with ThreadPoolExecutor(matrix.THREADS) as pool:
-        for taken, _ in enumerate(matrix._ahead(pool, work, range(20)), start=1):
-            assert len(begun) <= taken + matrix.THREADS
-    assert sorted(begun) == list(range(20))
-
-
-def test_what_fails_ahead_is_raised_in_its_turn():
-    def work(number: int) -> int:
-        if number == 1:
-            raise OSError("disk full")
-        return number
-
-    with ThreadPoolExecutor(2) as pool:
-        results = matrix._ahead(pool, work, range(5))
-        assert next(results) == 0
-        with pytest.raises(OSError, match="disk full"):
-            next(results)
 
 
 def part(number: int) -> pa.Table:

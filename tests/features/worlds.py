@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.declaration import Feature
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.labels import Rules
 from features.matrix import RULES, Plan, build
 from features.periods import Duration, Label

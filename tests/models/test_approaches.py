@@ -7,7 +7,7 @@ from datetime import date, datetime
 import pandas as pd
 import pytest
 
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.periods import Duration, Label
 from models.approaches import apart, approaches, bought_before
 from tests.features.worlds import mutate_future, world, write

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from models.approaches import Approaches
 from models.campaign import Economics
 from models.claims import CLAIMS

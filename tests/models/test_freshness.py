@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from models.freshness import COLUMNS, LEAST, ages
 from tests.features.worlds import write
 

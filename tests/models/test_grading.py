@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.periods import Duration, Label
 from models.grading import grade
 from models.hindsight import Scoring

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from features.engines import connect, open_tables
 from features.errors import ContractError
-from features.fold import connect, open_tables
 from features.periods import Duration, Label
 from models.hindsight import CALIBRATION, REASONS, SCORINGS, Scoring, hindsight, ordered
 from tests.features.worlds import mutate_future, world, write

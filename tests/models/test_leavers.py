@@ -9,8 +9,8 @@ import pytest
 
 from features import leaving
 from features.catalog import FEATURES
+from features.engines import connect, open_tables
 from features.errors import ConfigurationError
-from features.fold import connect, open_tables
 from features.matrix import Plan, build, features_of
 from features.periods import Duration, Label
 from market.simulate import simulate, write

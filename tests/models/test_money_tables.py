@@ -7,7 +7,7 @@ from datetime import date, datetime
 import pandas as pd
 import pytest
 
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from models.money_tables import contacts_of_a_year, earned_by_month, prospects_who_ordered, purchases
 from tests.features.worlds import mutate_future, world, write
 

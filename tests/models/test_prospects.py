@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from features.engines import connect, open_tables
 from features.errors import ConfigurationError
-from features.fold import connect, open_tables
 from features.tables import WEAK_INTENTS
 from models.prospects import COLUMNS, CRITERIA, Judging, judge, playbook, playbook_of, read, reliability
 from models.taxonomy import TAXONOMY_FILE

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.engines import connect, open_tables
 from features.errors import ConfigurationError
-from features.fold import connect, open_tables
 from features.periods import Duration
 from features.purchases import by_period, over_all_time
 from market.simulate import simulate, write

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from features.catalog import DECLARED
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.matrix import build, write
 from features.periods import rolling_cutoffs
 from models import competing

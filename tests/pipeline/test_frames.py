@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from features.engines import connect, open_tables
 from features.errors import ConfigurationError, ContractError
-from features.fold import connect, open_tables
 from features.matrix import Plan
 from features.periods import Duration, Label
 from pipeline.frames import (

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from features.engines import connect, open_tables
 from features.errors import ContractError, LimitError
-from features.fold import connect, open_tables
 from features.matrix import build, features_of
 from features.periods import Duration
 from models import naming

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from features.fold import connect, open_tables
+from features.engines import connect, open_tables
 from features.matrix import features_of
 from models.taxonomy import observable, taxonomy
 from pipeline.ingest import ingest
