@@ -28,6 +28,7 @@ def accounts(site: Site, links: Links, scores: pd.DataFrame) -> list[dict[str, A
             "range": interval(row["risk_low"], row["risk_high"]),
             "width": f"{min(max(row['risk'], 0.0), 1.0) * 100:.1f}" if math.isfinite(row["risk"]) else "0",
             "expected_loss": float(row["expected_loss"]),
+            "contact_profit": float(row["contact_profit"]),
             "action_profit": float(profit.get(row["account_id"], math.nan)),
             "class": text(who.get("class")),
             "region": text(who.get("region")),
