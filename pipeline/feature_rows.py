@@ -16,11 +16,11 @@ import pandas as pd
 import pyarrow as pa
 
 from features.errors import ConfigurationError
-from features.fold import connect, open_tables
 from features.matrix import Plan, build, features_of, schema_of
 from features.versions import require
 from pipeline.frames import known_until
 from pipeline.layout import Layout
+from pipeline.tables import opened
 
 NONE: Mapping[str, str] = {}
 COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -87,20 +87,16 @@ def feature_rows(
     `backs` holds 0, the as_of itself; `versions`: of the features' definitions, as a model learned from them. Raises
     ConfigurationError if nobody is eligible then, ContractError if the tables do not show the features so.
     """
-    with TemporaryDirectory(prefix="holdfast-") as name:
-        folder, spill = Path(name), Path(name) / "engine"
-        spill.mkdir()
-        connection = connect(memory, spill)
-        tables = open_tables(connection, layout.tables)
-        shown = {feature.name: feature for feature in features_of(tables)}
-        require(names, versions, list(shown.values()))
-        until = known_until(tables)
-        day = until if as_of is None else as_of
-        cutoffs = [plan.period.before(day, back) for back in backs]
-        chosen = [shown[name] for name in names]
-        parts = build(connection, tables, cutoffs, plan, until, chosen)
-        rows = keep(parts, folder, schema_of(chosen, plan.steps, plan.beside), day)
-        connection.disconnect()
+    with TemporaryDirectory(prefix="holdfast-") as folder:
+        with opened(layout, memory) as (connection, tables):
+            shown = {feature.name: feature for feature in features_of(tables)}
+            require(names, versions, list(shown.values()))
+            until = known_until(tables)
+            day = until if as_of is None else as_of
+            cutoffs = [plan.period.before(day, back) for back in backs]
+            chosen = [shown[name] for name in names]
+            parts = build(connection, tables, cutoffs, plan, until, chosen)
+            rows = keep(parts, Path(folder), schema_of(chosen, plan.steps, plan.beside), day)
         if next(rows.blocks(day), None) is None:
             raise ConfigurationError(
                 f"Nobody is eligible at {day}: no account ordered in the {plan.label.eligible} before it. "
