@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from features.errors import HoldfastError
-from pipeline import disk, featurize, report, score
+from pipeline import disk, featurize, report
 from pipeline.ingest import ingest
 from pipeline.layout import Layout
 from pipeline.params import Params, load
@@ -25,7 +25,6 @@ SIZE = 64 << 20
 STAGES: dict[str, Callable[[Layout, Params], object]] = {
     "ingest": lambda layout, params: ingest("contract", layout.root / "raw", layout.data, params.ingest, layout.root),
     "featurize": lambda layout, params: featurize.run(layout, params.featurize),
-    "score": lambda layout, params: score.run(layout, params, score.Request(force=True)),
     "report": lambda layout, params: report.run(layout, params),
 }
 
