@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from features.catalog import available, facts_of
 from features.declaration import Array, Expression, Feature
 from features.engines import Read
+from features.files import written
 from features.fold import Cutoffs, Fold, day_number
 from features.labels import DEFINITIONS, LABELS, Outcomes, Rows, Rules, column_of, dates_of
 from features.orders import AMOUNT, ORDER_DAYS
@@ -27,6 +28,7 @@ from features.peers import Medians, against, medians, peered
 from features.periods import Duration, Label, grids
 from features.windows import View
 
+PARTS_FILE = "_parts.json"  # of a matrix: its parts and their rows; no reader of Parquet takes it for one
 YEAR_AMOUNT = "_year_amount"  # travels with the parts until peers are known
 MOST_STEPS = 12
 SILENT = tuple(f"silent_{step}" for step in range(1, MOST_STEPS + 1))
@@ -156,28 +158,30 @@ def _numbers(part: pa.Table, name: str) -> Array:
 
 
 def write(parts: Iterator[pa.Table], folder: Path) -> int:
-    """Write the parts as Parquet files of `folder`, whole or not at all; returns the number of rows."""
-    temporary = folder.with_name(f".{folder.name}.writing")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    """Write the parts as Parquet files of `folder`, whole or not at all; returns the number of rows.
 
-    def write_one(numbered: tuple[int, pa.Table]) -> int:
-        number, part = numbered
-        pq.write_table(
-            part,
-            temporary / f"part-{number:05d}.parquet",
-            compression="lz4",
-            use_dictionary=["account_id"],
-            write_statistics=["account_id", "as_of"],
-        )
-        rows: int = part.num_rows
-        return rows
+    PARTS_FILE says how many rows each part has, so that one that is missing is missed; pages have checksums.
+    """
+    with written(folder) as temporary:
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        rows = sum(ahead(pool, write_one, enumerate(parts)))
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
-    return rows
+        def write_one(numbered: tuple[int, pa.Table]) -> int:
+            number, part = numbered
+            pq.write_table(
+                part,
+                temporary / f"part-{number:05d}.parquet",
+                compression="lz4",
+                use_dictionary=["account_id"],
+                write_statistics=["account_id", "as_of"],
+                write_page_checksum=True,
+            )
+            rows: int = part.num_rows
+            return rows
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            rows = list(ahead(pool, write_one, enumerate(parts)))
+        counts = {f"part-{number:05d}.parquet": count for number, count in enumerate(rows)}
+        (temporary / PARTS_FILE).write_text(json.dumps(counts, indent=1) + "\n", encoding="utf-8")
+    return sum(rows)
 
 
 def _block(

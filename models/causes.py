@@ -20,8 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,9 @@ import pandas as pd
 
 from features.catalog import DECLARED
 from features.errors import ConfigurationError
+from features.files import written
 from models.risk import MONOTONE
+from models.saved import damaged, read_meta, read_text
 from models.shares import Weights, shares
 from models.treeshap import GroupShap
 
@@ -136,11 +137,7 @@ class CauseModel:
     @property
     def content_hash(self) -> str:
         """Hash of all trees and constants: the same for the same data, recipe and code."""
-        digest = hashlib.sha256(json.dumps(self._meta(), sort_keys=True).encode())
-        for boosters in self.boosters.values():
-            for booster in boosters:
-                digest.update(booster.model_to_string().encode())
-        return digest.hexdigest()[:16]
+        return _hash(self._meta(), (item.model_to_string() for of in self.boosters.values() for item in of))
 
     def taught(self, exits: Mapping[str, Any]) -> CauseModel:
         """The same model with what recorded losses taught."""
@@ -148,23 +145,20 @@ class CauseModel:
 
     def save(self, folder: Path) -> None:
         """Write `<reason>_<bag>.txt` and `causes.json` into `folder`, whole or not at all."""
-        temporary = folder.with_name(f".{folder.name}.writing")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        for reason, boosters in self.boosters.items():
-            for bag, booster in enumerate(boosters):
-                booster.save_model(str(temporary / _file(reason, bag)))
         content = {"hash": self.content_hash, **self._meta()}
-        (temporary / META_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
+        with written(folder) as temporary:
+            for reason, boosters in self.boosters.items():
+                for bag, booster in enumerate(boosters):
+                    (temporary / _file(reason, bag)).write_text(booster.model_to_string(), encoding="utf-8")
+            (temporary / META_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> CauseModel:
-        """Read a saved model. Raises ConfigurationError if `folder` holds none, or only part of one."""
+        """Read a saved model. Raises ConfigurationError if `folder` holds none, or only part of one, ContractError if it is
+        damaged."""
         if not (folder / META_FILE).exists():
             raise ConfigurationError(f"{folder} holds no model of causes. Run `holdfast train` first.")
-        content = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
+        saved, content = read_meta(folder / META_FILE)
         try:
             recipe = CauseRecipe(**content["recipe"])
             files = {reason: [_file(reason, bag) for bag in range(recipe.bags)] for reason in content["learned"]}
@@ -176,9 +170,10 @@ class CauseModel:
         missing = [name for names in files.values() for name in names if not (folder / name).exists()]
         if missing:
             raise ConfigurationError(f"{folder}: {missing[0]} is missing. Run `holdfast train` again.")
-        boosters = {
-            reason: [lgb.Booster(model_file=str(folder / name)) for name in names] for reason, names in files.items()
-        }
+        texts = {reason: [read_text(folder / name) for name in names] for reason, names in files.items()}
+        if _hash(content, (text for of in texts.values() for text in of)) != saved:
+            raise damaged(folder, f"its files do not have the hash {saved} that they were saved with")
+        boosters = {reason: [lgb.Booster(model_str=text) for text in of] for reason, of in texts.items()}
         return cls(boosters, *others)
 
     def _meta(self) -> dict[str, Any]:
@@ -206,6 +201,13 @@ def filled(frame: pd.DataFrame, names: Sequence[str], healthy: Mapping[str, floa
     """The values of some features, (rows, features), with those of a healthy peer where they are missing."""
     values = frame[list(names)].to_numpy(dtype=np.float64)
     return np.where(np.isnan(values), np.array([healthy[name] for name in names]), values)
+
+
+def _hash(meta: Mapping[str, Any], texts: Iterable[str]) -> str:
+    digest = hashlib.sha256(json.dumps(meta, sort_keys=True).encode())
+    for text in texts:
+        digest.update(text.encode())
+    return digest.hexdigest()[:16]
 
 
 def _file(reason: str, bag: int) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,11 @@ from scipy.special import expit
 
 from features.catalog import DECLARED
 from features.errors import ConfigurationError, ContractError
+from features.files import written
 from features.versions import version_of
 from models.horizons import HORIZON
 from models.sampling import least_rows
+from models.saved import damaged, read_meta, read_text
 from models.season import shifts
 from models.spread import interval
 
@@ -122,36 +123,34 @@ class RiskModel:
     @property
     def content_hash(self) -> str:
         """Hash of trees and meta: the same for the same data, recipe and code."""
-        digest = hashlib.sha256(self.booster.model_to_string().encode())
-        digest.update(json.dumps(self.meta, sort_keys=True).encode())
-        return digest.hexdigest()[:16]
+        return _hash(self.booster.model_to_string(), self.meta)
 
     def save(self, folder: Path) -> None:
         """Write `model.txt` and `model.json` into `folder`, whole or not at all."""
-        temporary = folder.with_name(f".{folder.name}.writing")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        self.booster.save_model(str(temporary / MODEL_FILE))
         content = {"hash": self.content_hash, **self.meta}
-        (temporary / META_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
+        with written(folder) as temporary:
+            (temporary / MODEL_FILE).write_text(self.booster.model_to_string(), encoding="utf-8")
+            (temporary / META_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> RiskModel:
-        """Read a saved model. Raises ConfigurationError if `folder` holds none."""
+        """Read a saved model. Raises ConfigurationError if `folder` holds none, ContractError if it is damaged."""
         missing = [name for name in (MODEL_FILE, META_FILE) if not (folder / name).exists()]
         if missing:
             raise ConfigurationError(f"{folder} holds no model: {missing[0]} is missing. Run `holdfast train` first.")
-        content = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
-        content.pop("hash")
+        saved, content = read_meta(folder / META_FILE)
         if lacking := sorted(
             {"horizon_periods", "steps", "season", "spread", "known_until", "feature_versions"} - set(content)
         ):
             raise ConfigurationError(
                 f"{folder / META_FILE} lacks {', '.join(lacking)}: another version made it. Run `holdfast train` again."
             )
-        return cls(lgb.Booster(model_file=str(folder / MODEL_FILE)), content)
+        text = read_text(folder / MODEL_FILE)
+        if _hash(text, content) != saved:
+            raise damaged(
+                folder, f"{MODEL_FILE} and {META_FILE} do not have the hash {saved} that they were saved with"
+            )
+        return cls(lgb.Booster(model_str=text), content)
 
     def inputs(self, frame: pd.DataFrame) -> FloatArray:
         """The model's features of the matrix in its order, then the label's horizon: (rows, features + 1).
@@ -194,6 +193,12 @@ def fit(
     booster = lgb.train(parameters, data, num_boost_round=recipe.rounds)
     versions = {name: version_of(DECLARED[name]) for name in features}
     return RiskModel(booster, {**meta, "features": list(features), "feature_versions": versions})
+
+
+def _hash(text: str, meta: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(text.encode())
+    digest.update(json.dumps(meta, sort_keys=True).encode())
+    return digest.hexdigest()[:16]
 
 
 def _directions(features: Sequence[str]) -> list[int]:

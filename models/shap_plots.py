@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from features.files import written_file
 from models.attribution import contributions
 from models.risk import RiskModel
 from models.season import SEASON
@@ -30,6 +31,6 @@ def beeswarm(model: RiskModel, frame: pd.DataFrame, path: Path) -> None:
     )
     np.random.seed(0)  # the library jitters its points by the global generator
     shap.plots.beeswarm(explanation, max_display=20, show=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    plt.savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
+    with written_file(path) as temporary:
+        plt.savefig(temporary, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None})
     plt.close("all")

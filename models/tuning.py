@@ -11,7 +11,6 @@ risks.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
+from features.files import written_file
 from models.metrics import Tally, auc, interval, multiplicities, tally
 
 FloatArray = NDArray[np.float64]
@@ -302,10 +302,8 @@ def _risks(task: Task, trial: Tried) -> FloatArray:
 
 
 def _keep(risk: FloatArray, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.writing")
-    pd.DataFrame({"risk": risk}).to_parquet(temporary, index=False)
-    os.replace(temporary, path)
+    with written_file(path) as temporary:
+        pd.DataFrame({"risk": risk}).to_parquet(temporary, index=False)
 
 
 def _risks_file(folder: Path, number: int) -> Path:

@@ -10,6 +10,7 @@ import optuna
 from matplotlib.figure import Figure
 from optuna.trial import TrialState
 
+from features.files import written_file
 from models.tuning import Tried
 
 LEAST = 8  # whole trials below which importance is chance alone
@@ -54,5 +55,5 @@ def plot(trials: Sequence[Tried], shares: Mapping[str, float], path: Path) -> No
     else:
         bars.set_axis_off()
         bars.text(0.5, 0.5, "too few trials to say\nwhat mattered", ha="center", va="center")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    with written_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})

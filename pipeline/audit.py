@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from features.audit import audit
-from features.engines import connect, open_tables
 from features.errors import LimitError
 from features.matrix import features_of
 from pipeline.featurize import cutoffs_of
 from pipeline.frames import known_until, plan_of
 from pipeline.layout import Layout
 from pipeline.params import Audit, Featurize
+from pipeline.tables import opened
 
 log = logging.getLogger("holdfast")
 
@@ -26,9 +24,7 @@ def run(layout: Layout, featurize: Featurize, params: Audit) -> None:
     rank losses better alone than `auc_limit`.
     """
     started = perf_counter()
-    with TemporaryDirectory(prefix="holdfast-") as spill:
-        connection = connect(featurize.memory, Path(spill))
-        tables = open_tables(connection, layout.tables)
+    with opened(layout, featurize.memory) as (connection, tables):
         until = known_until(tables)
         known = cutoffs_of(featurize, tables, until)
         chosen = sorted(
@@ -36,7 +32,6 @@ def run(layout: Layout, featurize: Featurize, params: Audit) -> None:
         )
         features = features_of(tables)
         alone = audit(connection, tables, chosen, plan_of(featurize), until, features)
-        connection.disconnect()
     log.info(
         "audit %s: %s features at %s cut-offs from %s to %s know nothing of the future; best alone: %s; %.1f s",
         layout.source,

@@ -439,14 +439,30 @@ def main() -> None:
         log.error("holdfast: %s", hide(str(error)), extra={"exit_code": error.exit_code})
         _leave(error.exit_code)
     except Exception as error:  # the last resort: say where the details are, keep the exit code's promise
-        import tempfile
-        import traceback
+        from pipeline import disk
 
-        with tempfile.NamedTemporaryFile("w", prefix="holdfast-error-", suffix=".log", delete=False) as file:
-            file.write(hide(traceback.format_exc()))
-        told = hide(f"{type(error).__name__}: {error}")
-        log.error("holdfast: internal error: %s. Details: %s", told, file.name, extra={"exit_code": 3})
+        if disk.is_full(error):
+            log.error("holdfast: %s", hide(str(disk.full(error))), extra={"exit_code": 3})
+        else:
+            told = hide(f"{type(error).__name__}: {error}")
+            log.error("holdfast: internal error: %s. Details: %s", told, _details(), extra={"exit_code": 3})
         _leave(3)
+
+
+def _details() -> str:
+    """The file that the traceback of the error under way was written to; the traceback itself where none can be."""
+    import tempfile
+    import traceback
+
+    from pipeline.redaction import hide
+
+    told = hide(traceback.format_exc())
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="holdfast-error-", suffix=".log", delete=False) as file:
+            file.write(told)
+    except OSError as error:
+        return f"no file of them could be written ({error.strerror}):\n{told}"
+    return file.name
 
 
 def _leave(code: int) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 
 from features import contracts
-from features.errors import ContractError
+from features.errors import ContractError, HoldfastError
+from pipeline import disk
 
 
 def options(path: Path) -> str:
@@ -34,8 +35,10 @@ def require_content(path: Path) -> None:
         raise ContractError(f"{path} is empty. Export it again, with a header line at least.")
 
 
-def unreadable(path: Path, error: duckdb.Error) -> ContractError:
+def unreadable(path: Path, error: duckdb.Error) -> HoldfastError:
     """What to say of a file, CSV or Parquet, that DuckDB does not read."""
+    if disk.is_full(error):
+        return disk.full(error)
     if path.suffix.lower() == ".csv":
         advice = (
             "as UTF-8, with a header line, as many fields in every row, and quotes around text that holds the separator"

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from math import isfinite
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +16,7 @@ import pandas as pd
 
 from features import leaving, purchases
 from features.declaration import Expression
-from features.engines import connect, open_tables
+from features.files import written
 from features.periods import Duration
 from models import approaches, hindsight, hours, kinds, leavers, prospects, segments, win_back, worklist
 from models.avoidable import avoidable_risk
@@ -31,10 +29,12 @@ from models.risk import RiskModel
 from models.shares import UNEXPLAINED
 from models.taxonomy import observable, taxonomy
 from pipeline import history
+from pipeline.artifacts import read_frame, require_same_scoring
 from pipeline.feature_rows import features_at
 from pipeline.frames import known_until, plan_from, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Params
+from pipeline.tables import opened
 
 log = logging.getLogger("holdfast")
 WHO = ("name", "region")  # columns of the table accounts that the report shows, where they are there
@@ -75,31 +75,30 @@ def run(layout: Layout, params: Params) -> None:
     """Write `decisions/`: a table for each kind of decision, and `decisions.json` with what is no table."""
     started = perf_counter()
     model = RiskModel.load(layout.model)
-    scores = pd.read_parquet(layout.scores)
+    scores = read_frame(layout.scores)
+    require_same_scoring(layout.scores, [layout.previous])
     day: date = scores["as_of"].iloc[0]
     plan = plan_from(dict(model.meta), params.featurize.block)
     features = features_at(layout, day, plan, params.featurize, model.features)
-    with TemporaryDirectory(prefix="holdfast-") as spill:
-        connection = connect(params.featurize.memory, Path(spill))
-        tables = open_tables(connection, layout.tables)
+    with opened(layout, params.featurize.memory) as (connection, tables):
         seen = Seen(
             layout,
             params,
             model,
             tables,
             scores,
-            pd.read_parquet(layout.previous),
+            read_frame(layout.previous),
             read_matrix(layout.matrix),
             features,
         )
         frames, told = _customers(seen)
         left = leavers.if_left(connection, tables, day, plan, model, features, params.leavers.ago)
         _decide(seen, left, frames, told)
-        connection.disconnect()
     told["lineage"] = read_lineage(layout.scores)
-    for name, frame in frames.items():
-        write_frame(frame, layout.decisions / f"{name}.parquet", told["lineage"])
-    write_text(json.dumps(told, indent=1, sort_keys=True, default=str) + "\n", layout.decisions / "decisions.json")
+    with written(layout.decisions) as folder:
+        for name, frame in frames.items():
+            write_frame(frame, folder / f"{name}.parquet", told["lineage"])
+        write_text(json.dumps(told, indent=1, sort_keys=True, default=str) + "\n", folder / "decisions.json")
     do = frames["worklist"]["decision"] == "do"
     log.info(
         "decide %s: %s of %s active accounts on the worklist, %.0f expected net profit; %s lapsed to talk to; %.1f s; wrote %s",

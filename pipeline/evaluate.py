@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from features.errors import ConfigurationError, LimitError
@@ -27,6 +26,7 @@ from models.registry import decide, settle, standing
 from models.risk import RiskModel
 from models.spread import coverage
 from models.tracking import CARD, log_evaluation, run_of
+from pipeline.artifacts import column_names, read_frame, read_json
 from pipeline.champion import compare
 from pipeline.frames import label_of, rules_of, write_frame, write_text
 from pipeline.layout import Layout
@@ -56,6 +56,8 @@ def run(
     Raises LimitError if `strict` and the gate is not passed.
     """
     started = perf_counter()
+    model, why = RiskModel.load(layout.model), CauseModel.load(layout.causes)
+    reasons = read_json(layout.reasons)
     past = Past.read(layout.matrix, train)
     cutoffs = test_cutoffs(past.rows, params)
     predictions = pd.concat(
@@ -71,7 +73,6 @@ def run(
     metrics["label_free"] = label_free.checked(predictions, *certainty)
     metrics["interval"] = {"level": params.level, "resamples": params.bootstrap}
     metrics["risk_interval"] = coverage(predictions, score.level)
-    model, why = RiskModel.load(layout.model), CauseModel.load(layout.causes)
     found = standing(layout.source, model, why)
     if found.rival is not None:
         metrics["champion"] = compare(layout, found.rival, why, past, predictions, featurize, train, params)
@@ -98,7 +99,7 @@ def run(
         model.meta,
         run_of(layout.source, model, why),
         metrics,
-        json.loads(layout.reasons.read_text(encoding="utf-8")),
+        reasons,
         {"precision": explain.precision, "least_share": least_share(explain.precision)},
     )
     write_text(card.render(facts), layout.card)
@@ -162,9 +163,9 @@ def predict_at(past: Past, cutoff: date, featurize: Featurize, train: Train) -> 
 def regions_of(layout: Layout, accounts: pd.Series[str]) -> pd.Series[str]:
     """Today's region of each of the accounts, (rows,) in their order; missing where the accounts table has none."""
     path = layout.tables / "accounts.parquet"
-    if not path.exists() or "region" not in pq.read_schema(path).names:
+    if not path.exists() or "region" not in column_names(path):
         return pd.Series(None, index=accounts.index, dtype="str")
-    table = pd.read_parquet(path, columns=["account_id", "region"]).dropna().drop_duplicates("account_id")
+    table = read_frame(path, ["account_id", "region"]).dropna().drop_duplicates("account_id")
     return accounts.map(table.set_index("account_id")["region"])
 
 

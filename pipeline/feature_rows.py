@@ -19,9 +19,10 @@ import pyarrow as pa
 from features.errors import ConfigurationError
 from features.matrix import Plan, build, features_of, schema_of
 from features.versions import require
-from pipeline.frames import known_until, opened
+from pipeline.frames import known_until
 from pipeline.layout import Layout
 from pipeline.params import Featurize
+from pipeline.tables import engine
 
 NONE: Mapping[str, str] = {}
 Finish = Callable[[date, pa.Table], pa.Table]
@@ -91,7 +92,7 @@ def feature_rows(
     `finish`, given the as_of, may add columns to a block where the engine works, for `FeatureRows.blocks`. Raises ConfigurationError if nobody is eligible then, ContractError if the tables do not show the features so.
     """
     with TemporaryDirectory(prefix="holdfast-") as name:
-        with opened(layout, params) as (connection, tables):
+        with engine(layout, params) as (connection, tables):
             shown = {feature.name: feature for feature in features_of(tables)}
             require(names, versions, list(shown.values()))
             until = known_until(tables)

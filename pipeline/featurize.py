@@ -6,16 +6,21 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features.errors import ConfigurationError
 from features.labels import DEFINITIONS, shown
 from features.matrix import build, write
 from features.periods import Duration, rolling_cutoffs
-from pipeline.frames import known_until, label_of, opened, plan_of
+from pipeline.frames import known_until, label_of, plan_of
 from pipeline.layout import Layout
 from pipeline.params import Featurize
+from pipeline.tables import engine
 
 log = logging.getLogger("holdfast")
 
@@ -23,12 +28,20 @@ log = logging.getLogger("holdfast")
 def run(layout: Layout, params: Featurize) -> None:
     """Write `data/<source>/matrix`: every eligible account at every cut-off."""
     started = perf_counter()
-    with opened(layout, params) as (connection, tables):
+    with engine(layout, params) as (connection, tables):
         until = known_until(tables)
         labelled = cutoffs_of(params, tables, until)
         cutoffs = labelled + recent_cutoffs(params, labelled[-1], until)
         plan = replace(plan_of(params), last_label=labelled[-1], beside=beside(layout, params, tables))
+        before = columns_in(layout.matrix)
         rows = write(build(connection, tables, cutoffs, plan, until), layout.matrix)
+    if gone := sorted(before - columns_in(layout.matrix)):
+        log.warning(
+            "featurize %s: %s columns of the matrix before are gone, for the tables do not show them any more: %s",
+            layout.source,
+            len(gone),
+            ", ".join(gone),
+        )
     log.info(
         "featurize %s: %s rows at %s cut-offs from %s to %s, labels up to %s; %.1f s; wrote %s",
         layout.source,
@@ -40,6 +53,14 @@ def run(layout: Layout, params: Featurize) -> None:
         perf_counter() - started,
         layout.matrix,
     )
+
+
+def columns_in(matrix: Path) -> set[str]:
+    """The columns of a matrix; none where there is no matrix, or none that can be read."""
+    try:
+        return set(pq.read_schema(next(matrix.glob("part-*.parquet"))).names)
+    except (StopIteration, pa.ArrowException, OSError):
+        return set()
 
 
 def cutoffs_of(params: Featurize, tables: dict[str, Any], until: date) -> list[date]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,15 +10,16 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
-import pyarrow.parquet as pq
 
 from features import contracts
 from features.errors import ConfigurationError, ContractError
+from features.files import written_file
 from features.tables import TABLES
 from models import audits
 from models.agreement import HANDLED, JUDGING, OTHER, agreement, told_then
 from models.taxonomy import taxonomy
 from pipeline import feedback_files
+from pipeline.artifacts import column_names, read_frame
 from pipeline.champion import decider
 from pipeline.history import META_FILE
 from pipeline.layout import Layout
@@ -131,7 +131,7 @@ def said(layout: Layout, params: Params) -> pd.DataFrame:
     frames = [pd.DataFrame({name: [] for name in feedback_files.COLUMNS}, dtype=object)]
     table = layout.tables / "feedback.parquet"
     if table.exists():
-        frames.append(pq.read_table(table).to_pandas())
+        frames.append(read_frame(table))
     files = feedback_files.ordered(feedback_files.in_folder(layout.feedback))
     if files:
         with duckdb.connect() as con:
@@ -155,8 +155,8 @@ def told_before(layout: Layout) -> pd.DataFrame:
 
 
 def _reasons(path: Path) -> pd.DataFrame:
-    there = [name for name in REASONS if name in pq.read_schema(path).names]
-    return pd.read_parquet(path, columns=there).reindex(columns=list(REASONS))
+    there = [name for name in REASONS if name in column_names(path)]
+    return read_frame(path, there).reindex(columns=list(REASONS))
 
 
 def _scores(layout: Layout) -> pd.DataFrame:
@@ -165,7 +165,7 @@ def _scores(layout: Layout) -> pd.DataFrame:
             f"{layout.source!r} has no scores. Run `holdfast score --source {layout.source}` first: a word is on the reasons "
             "that a scoring told."
         )
-    return pd.read_parquet(layout.scores)
+    return read_frame(layout.scores)
 
 
 def _content(path: Path, params: Params) -> str:
@@ -201,10 +201,8 @@ def _hint(name: str, candidates: Sequence[str] | pd.Series[str]) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Write a text file as it is, line ends too, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.writing")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    os.replace(temporary, path)
+    with written_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from features import contracts
-from features.errors import ContractError
+from features.errors import ContractError, HoldfastError
 from features.tables import TABLES
 from models.taxonomy import taxonomy
 from pipeline import csv_files
@@ -211,7 +211,7 @@ def _require_columns(path: Path, columns: Sequence[str]) -> None:
         )
 
 
-def _which_unreadable(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], error: duckdb.Error) -> ContractError:
+def _which_unreadable(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], error: duckdb.Error) -> HoldfastError:
     for place, path in enumerate(paths):
         try:
             con.execute(f"SELECT count(*) FROM ({_select(con, place, path)})").fetchall()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from functools import reduce
 from operator import and_
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -18,16 +15,18 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from features import spark
-from features.engines import connect, open_tables
 from features.errors import ConfigurationError, ContractError
+from features.files import written_file
 from features.labels import DEFINITIONS, Rules
-from features.matrix import Plan
+from features.matrix import PARTS_FILE, Plan
 from features.periods import Duration, Label
 from models.lineage import Lineage, beside, with_lineage
-from pipeline.layout import Layout
+from pipeline.artifacts import Damage, missing, read_json, reading
 from pipeline.params import Featurize
 
+CHECKED = ds.ParquetFileFormat(
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+)
 SILENCE = "silent"  # the definition of a loss that needs no name
 
 
@@ -77,20 +76,6 @@ def plan_from(meta: dict[str, Any], block: int) -> Plan:
     return Plan(Duration.parse(meta["period"]), label, block, steps=0)
 
 
-@contextmanager
-def opened(layout: Layout, params: Featurize) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A connection to the engine of `params.yaml`, and the source's contract tables in it."""
-    with TemporaryDirectory(prefix="holdfast-") as spill:
-        if params.engine == "spark":
-            connection = spark.connect(params.spark.master, params.spark.settings)
-        else:
-            connection = connect(params.memory, Path(spill))
-        try:
-            yield connection, open_tables(connection, layout.tables)
-        finally:
-            connection.disconnect()
-
-
 def known_until(tables: dict[str, Any]) -> date:
     """First day after the last order of the data: labels that mature later are not known."""
     last = tables["orders"].ordered_at.max().to_pyarrow().as_py()
@@ -110,16 +95,17 @@ def read_matrix(
 
     Memory for what is asked for and one row group is enough, and row groups that hold nothing of it are not read beyond
     as_of and account. `columns` must hold these two. Raises ConfigurationError if there is no matrix, or none of a cut-off
-    asked for.
+    asked for; ContractError if what is read of it is damaged.
     """
     parts = list(parts_of(folder))
     wanted = _wanted(cutoffs, accounts)
     names = None if columns is None else list(columns)
-    if wanted is None:
-        table = ds.dataset(folder, format="parquet").to_table(columns=names)
-    else:
-        found = [part.to_table(filter=wanted, columns=names) for part in parts if part.count_rows(filter=wanted)]
-        table = pa.concat_tables(found) if found else parts[0].head(0, columns=names)
+    with reading(folder):
+        if wanted is None:
+            table = ds.dataset(folder, format=CHECKED).to_table(columns=names)
+        else:
+            found = [part.to_table(filter=wanted, columns=names) for part in parts if part.count_rows(filter=wanted)]
+            table = pa.concat_tables(found) if found else parts[0].head(0, columns=names)
     lacking = sorted(set(cutoffs or ()) - set(table["as_of"].unique().to_pylist()))
     if lacking:
         raise ConfigurationError(
@@ -130,12 +116,22 @@ def read_matrix(
     return frame
 
 
-def parts_of(folder: Path) -> Iterator[ds.Fragment]:
-    """The row groups of a matrix, to be read one at a time. Raises ConfigurationError if there is no matrix."""
+def parts_of(folder: Path) -> list[ds.Fragment]:
+    """The row groups of a matrix. Raises ConfigurationError if there is no matrix, ContractError if it is damaged or parts
+    of it are missing."""
     if not folder.is_dir():
-        raise ConfigurationError(f"{folder} is missing. Run `holdfast featurize` for this source first.")
-    for file in ds.dataset(folder, format="parquet").get_fragments():
-        yield from file.split_by_row_group()
+        raise missing(folder)
+    listed = folder / PARTS_FILE
+    for name, rows in (read_json(listed) if listed.exists() else {}).items():
+        with reading(folder / name):
+            if not (folder / name).exists():
+                raise Damage("this part of the matrix is missing")
+            if (found := pq.read_metadata(folder / name).num_rows) != rows:
+                raise Damage(f"it has {found} rows instead of {rows}")
+    with reading(folder):
+        if not (files := list(ds.dataset(folder, format=CHECKED).get_fragments())):
+            raise Damage("it holds no file")
+        return [part for file in files for part in file.split_by_row_group()]
 
 
 def _wanted(cutoffs: Sequence[date] | None, accounts: Collection[str] | None) -> ds.Expression | None:
@@ -150,17 +146,15 @@ def write_frame(frame: pd.DataFrame, path: Path, lineage: Lineage | None = None)
     Raises ConfigurationError for another ending.
     """
     require_ending(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.writing")
-    if path.suffix == ".csv":
-        frame.to_csv(temporary, index=False, lineterminator="\n")
-        beside(path).unlink(missing_ok=True)  # first, so that it never stands beside rows of another origin
-        os.replace(temporary, path)
-        if lineage is not None:
-            write_text(json.dumps(lineage, indent=1) + "\n", beside(path))
-        return
-    pq.write_table(with_lineage(pa.Table.from_pandas(frame, preserve_index=False), lineage), temporary)
-    os.replace(temporary, path)
+    with written_file(path) as temporary:
+        if path.suffix == ".csv":
+            frame.to_csv(temporary, index=False, lineterminator="\n")
+            beside(path).unlink(missing_ok=True)  # first, so that it never stands beside rows of another origin
+        else:
+            table = with_lineage(pa.Table.from_pandas(frame, preserve_index=False), lineage)
+            pq.write_table(table, temporary, write_page_checksum=True)
+    if path.suffix == ".csv" and lineage is not None:
+        write_text(json.dumps(lineage, indent=1) + "\n", beside(path))
 
 
 def require_ending(path: Path) -> None:
@@ -171,7 +165,5 @@ def require_ending(path: Path) -> None:
 
 def write_text(text: str, path: Path) -> None:
     """Write a text file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.writing")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with written_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

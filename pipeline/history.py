@@ -20,6 +20,7 @@ from models.causes import CauseModel
 from models.hindsight import Scoring
 from models.lineage import Lineage
 from models.risk import RiskModel
+from pipeline.artifacts import read_frame, read_json
 from pipeline.frames import write_frame, write_text
 from pipeline.layout import Layout
 
@@ -38,12 +39,12 @@ class Past:
     @cached_property
     def scores(self) -> pd.DataFrame:
         """As they were written."""
-        return pd.read_parquet(self.folder / "scores.parquet")
+        return read_frame(self.folder / "scores.parquet")
 
     @cached_property
     def features(self) -> pd.DataFrame:
         """What the model was given, index account_id."""
-        return pd.read_parquet(self.folder / "features.parquet").set_index("account_id")
+        return read_frame(self.folder / "features.parquet").set_index("account_id")
 
 
 def keep(
@@ -132,13 +133,13 @@ def days(layout: Layout) -> list[date]:
 
 def _read(layout: Layout, day: date) -> Past:
     folder: Path = layout.history / str(day)
-    return Past(day, folder, json.loads((folder / META_FILE).read_text(encoding="utf-8")))
+    return Past(day, folder, read_json(folder / META_FILE))
 
 
 def _write(blocks: Iterable[pa.Table], path: Path) -> None:
     groups = _gathered(blocks)
     first = next(groups)
-    with pq.ParquetWriter(path, first.schema) as writer:
+    with pq.ParquetWriter(path, first.schema, write_page_checksum=True) as writer:
         writer.write_table(first)
         for group in groups:
             writer.write_table(group)

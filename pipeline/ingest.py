@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from time import perf_counter
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from features import contracts
 from features.errors import ConfigurationError, ContractError, HoldfastError
 from features.tables import TABLES
-from pipeline import csv_files, feedback_files, raw_files, sources
+from pipeline import csv_files, disk, feedback_files, raw_files, sources
 from pipeline.params import Ingest
 from pipeline.pseudonyms import Pseudonyms
 from pipeline.staging import database, staging, swap
@@ -120,9 +120,9 @@ def _ingest(
     pseudonyms = Pseudonyms.of_environment() if params.pseudonymise else None
     own = [name for name in TABLES if name in (queries or files)]
     names = [name for name in TABLES if name in own or (name == FEEDBACK and words)]
-    today = datetime.now(UTC).date()
-    # Words are given after the extract was made, and by the clock of who gives them.
-    latest = {name: params.latest or today for name in names} | {FEEDBACK: feedback_files.last_day()}
+    today = feedback_files.last_day()  # the source's clock may be of any zone
+    # Words are given after the extract was made.
+    latest = {name: params.latest or today for name in names} | {FEEDBACK: today}
     with tqdm(total=3 * len(names), desc=f"ingest {source}", unit="step", disable=None, leave=False) as bar:
         tables: dict[str, contracts.CastTable] = {}
         for name in names:
@@ -153,7 +153,11 @@ def _ingest(
                     staged / "quarantine" / f"{name}.parquet",
                 )
             except duckdb.Error as error:
-                raise HoldfastError(f"Table {name} could not be written: {error}\nIs the disk full?") from None
+                if disk.is_full(error):
+                    raise disk.full(error, staged.parent) from None
+                raise HoldfastError(
+                    f"Table {name} could not be written to {staged.parent}: {csv_files.first(error)} Nothing was changed there."
+                ) from None
             bar.update()
     first, last = con.con.execute("SELECT min(ordered_at), max(ordered_at) FROM kept.orders").fetchall()[0]
     if first is None:
@@ -195,6 +199,8 @@ def _cast(
     except duckdb.Error as error:
         if query is None:
             raise csv_files.unreadable(files[name], error) from None
+        if disk.is_full(error):
+            raise disk.full(error) from None
         if isinstance(error, _WRONG_SQL):
             raw = "\n".join(f"  {raw}: {', '.join(found)}" for raw, found in columns.items())
             raise ConfigurationError(

@@ -9,7 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,8 @@ def summarised(where: str | None, told: Mapping[str, Any], work: Callable[[], Ma
         summary = {**work(), "exit_code": 0}
     except Exception as error:
         code = error.exit_code if isinstance(error, HoldfastError) else HoldfastError.exit_code
-        _write_summary({**told, "status": "failed", "exit_code": code, "message": str(error)}, where)
+        with suppress(OSError):  # on a full disk, say, what went wrong is more than that this cannot be told
+            _write_summary({**told, "status": "failed", "exit_code": code, "message": str(error)}, where)
         raise
     _write_summary(summary, where)
 

@@ -9,12 +9,12 @@ from time import perf_counter
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from features.errors import ConfigurationError
 from features.labels import DEFINITIONS, column_of
 from models.definitions import FloatArray, compare, moves, two_kinds
+from pipeline.artifacts import column_names, read_frame
 from pipeline.frames import read_matrix, rules_of, write_text
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Params, Train
@@ -109,7 +109,7 @@ def rank_by(
 def names_of(layout: Layout) -> dict[str, str]:
     """Names of accounts where the accounts table has them."""
     path = layout.tables / "accounts.parquet"
-    if not path.exists() or "name" not in pq.read_schema(path).names:
+    if not path.exists() or "name" not in column_names(path):
         return {}
-    table = pd.read_parquet(path, columns=["account_id", "name"]).dropna()
+    table = read_frame(path, ["account_id", "name"]).dropna()
     return dict(zip(table["account_id"], table["name"], strict=True))

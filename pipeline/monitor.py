@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
 import pandas as pd
 
-from features.engines import connect, open_tables
 from features.errors import ConfigurationError, LimitError
 from features.periods import Duration
 from models import monitoring
@@ -27,11 +24,13 @@ from models.grading import grade
 from models.monitoring import Check, Day, Limit, Ranges, judge, worst
 from models.risk import RiskModel
 from pipeline import history
+from pipeline.artifacts import read_frame, read_json
 from pipeline.chosen_model import resolve_model
 from pipeline.feature_rows import features_at
 from pipeline.frames import known_until, plan_from, read_matrix, write_text
 from pipeline.layout import Layout
 from pipeline.params import Monitor, Params
+from pipeline.tables import opened
 from reports.monitoring import Page, render
 
 log = logging.getLogger("holdfast")
@@ -85,24 +84,19 @@ def run(layout: Layout, params: Params, model: str | None = None, strict: bool =
     check has the verdict alarm.
     """
     started = perf_counter()
-    if not layout.scores.exists():
-        raise ConfigurationError(f"{layout.scores} is missing. Run `holdfast score --source {layout.source}` first.")
-    scores = pd.read_parquet(layout.scores)
+    scores = read_frame(layout.scores)
     day: date = scores["as_of"].iloc[0]
     risk, why, _ = resolve_model(layout, model)
     _made_by(layout, risk, day)
     watched = Watched(params, risk, why, scores, _past(layout, risk, day))
     kept = history.every(layout)
-    with TemporaryDirectory(prefix="holdfast-") as spill:
-        connection = connect(params.featurize.memory, Path(spill))
-        tables = open_tables(connection, layout.tables)
+    with opened(layout, params.featurize.memory) as (_, tables):
         checks = freshness_checks(watched, ages(tables, day))
         label = plan_from(dict(risk.meta), params.featurize.block).label
         certainty = (params.evaluate.bootstrap, params.evaluate.level, params.evaluate.seed)
         grades, pending = grade(
             history.scorings(kept, label), tables, known_until(tables), certainty, params.monitor.chance
         )
-        connection.disconnect()
     drifted, compared = drift_checks(watched, _scored(layout, params, risk, scores))
     checks += drifted
     judged = [graded for graded in grades if graded["foresight"]]
@@ -245,7 +239,7 @@ def _worst_first(checks: Sequence[Check]) -> list[Check]:
 
 def _made_by(layout: Layout, risk: RiskModel, day: date) -> None:
     """Raise ConfigurationError if the scores are known to be of another model."""
-    told = json.loads(layout.live.read_text(encoding="utf-8")) if layout.live.exists() else {}
+    told = read_json(layout.live) if layout.live.exists() else {}
     if told.get("as_of") == str(day) and told["model"] != risk.content_hash:
         raise ConfigurationError(
             f"{layout.scores} was made by the model {told['model']}, this is {risk.content_hash}. Give the same --model "

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from models.sampling import Sample, lost_in
+from pipeline.artifacts import reading
 from pipeline.frames import parts_of, read_matrix
 from pipeline.params import Train
 
@@ -76,7 +77,8 @@ def accounts_in(folder: Path, sample: Sample) -> list[str]:
     """
     every, lost = set[str](), set[str]()
     for part in parts_of(folder):
-        keys = part.to_table(columns=["account_id", "label"]).to_pandas()
+        with reading(folder):
+            keys = part.to_table(columns=["account_id", "label"]).to_pandas()
         every |= set(keys["account_id"])
         lost |= lost_in(keys)
     names = sorted(every)

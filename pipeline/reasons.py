@@ -7,7 +7,6 @@ import logging
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from features.errors import ConfigurationError
@@ -18,6 +17,7 @@ from models.naming import least_share
 from models.risk import RiskModel
 from models.taxonomy import taxonomy
 from models.tracking import log_training
+from pipeline.artifacts import column_names, read_frame, read_json
 from pipeline.frames import read_matrix, write_text
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Params, Reasons, Train
@@ -30,9 +30,9 @@ EXIT_COLUMNS = ("account_id", "recorded_on", "reason", "audited")
 def learn_exits(layout: Layout, why: CauseModel, past: Past, featurize: Featurize) -> CauseModel:
     """The model with what the source's exits teach it, and a line in the log on that."""
     path = layout.tables / "exits.parquet"
-    if not path.exists() or not set(EXIT_COLUMNS) <= set(pq.read_schema(path).names):
+    if not path.exists() or not set(EXIT_COLUMNS) <= set(column_names(path)):
         return why.taught({"why": f"Nothing was learned: there is no table exits with {', '.join(EXIT_COLUMNS)}."})
-    table = pd.read_parquet(path, columns=list(EXIT_COLUMNS))
+    table = read_frame(path, EXIT_COLUMNS)
     recorded = table.groupby("account_id")["recorded_on"].max()
     matrix = past.of(recorded.index)
     found, left = exits.read(table, exits.hazards_at_loss(why, matrix, featurize.period, recorded))
@@ -137,7 +137,7 @@ def placebo(layout: Layout, params: Params) -> str:
 def summary(layout: Layout, params: Params) -> str:
     """What is known of the reasons of the model at hand."""
     why = CauseModel.load(layout.causes)
-    changes = json.loads(layout.reasons.read_text(encoding="utf-8"))["top_changes_between_bags"]
+    changes = read_json(layout.reasons)["top_changes_between_bags"]
     precision = params.explain.precision
     return "\n".join(
         [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -18,12 +17,14 @@ from models.campaign import Economics, plan
 from models.risk import RiskModel
 from models.taxonomy import hypotheses, taxonomy
 from models.tracking import code_version, data_hash
+from pipeline.artifacts import read_frame, read_json, require_same_scoring
 from pipeline.feedback import said, told_before
 from pipeline.layout import Layout
 from pipeline.params import Params
 from reports.site import Site, write
 
 log = logging.getLogger("holdfast")
+DECIDED = ("accounts", "history", "worklist", "leavers", "managers", "win_back", "prospects")  # the tables of decide
 
 
 def run(
@@ -55,16 +56,20 @@ def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site
     for stage, path in _written_by(layout).items():
         if not path.exists():
             raise ConfigurationError(f"{path} is missing. Run `holdfast {stage} --source {layout.source}` first.")
-    scores = pd.read_parquet(layout.scores)
+    scores = read_frame(layout.scores)
+    explained = (layout.explanations, layout.evidence, layout.previous, layout.similar)
+    decided = {name: layout.decisions / f"{name}.parquet" for name in DECIDED}
+    require_same_scoring(
+        layout.scores, [layout.live, *explained, *decided.values(), layout.decisions / "decisions.json"]
+    )
     _known(scores["account_id"], asked or ())
     model = RiskModel.load(layout.model)
-    metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
+    metrics = read_json(layout.metrics)
     economics = Economics(**params.money.model_dump())
     active = scores[~scores["lapsed"].to_numpy(bool)]
     value = economics.value(active["amount_12"])
     terms = economics.terms(value)
     words = said(layout, params)
-    decided = {path.stem: pd.read_parquet(path) for path in sorted(layout.decisions.glob("*.parquet"))}
     champion = metrics["decision"]
     return Site(
         source=layout.source,
@@ -72,19 +77,19 @@ def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site
         horizon=str(model.meta["horizon"]),
         currency=params.report.currency,
         scores=scores,
-        evidence=pd.read_parquet(layout.evidence),
-        explanations=pd.read_parquet(layout.explanations),
-        previous=pd.read_parquet(layout.previous),
-        similar=pd.read_parquet(layout.similar),
-        **decided,
-        decided=json.loads((layout.decisions / "decisions.json").read_text(encoding="utf-8")),
+        evidence=read_frame(layout.evidence),
+        explanations=read_frame(layout.explanations),
+        previous=read_frame(layout.previous),
+        similar=read_frame(layout.similar),
+        **{name: read_frame(path) for name, path in decided.items()},
+        decided=read_json(layout.decisions / "decisions.json"),
         feedback=words,
         agreement=agreement(words, told_before(layout), params.feedback.level),
         metrics=metrics,
-        predictions=pd.read_parquet(layout.predictions),
+        predictions=read_frame(layout.predictions),
         economics=economics,
         plan=plan(active["risk"], value, terms, params.evaluate.bootstrap, params.evaluate.level, params.evaluate.seed),
-        live=json.loads(layout.live.read_text(encoding="utf-8")),
+        live=read_json(layout.live),
         monitoring=_monitored(layout, scores),
         hypotheses=hypotheses(model.features),
         top=params.report.accounts,
@@ -102,7 +107,7 @@ def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site
 
 def _monitored(layout: Layout, scores: pd.DataFrame) -> dict[str, Any]:
     """What stage monitor said of this scoring; empty where it has not run since."""
-    found = json.loads(layout.monitoring.read_text(encoding="utf-8")) if layout.monitoring.exists() else {}
+    found = read_json(layout.monitoring) if layout.monitoring.exists() else {}
     return found if found.get("as_of") == str(scores["as_of"].iloc[0]) else {}
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pandas as pd
-
 from features.errors import ConfigurationError, HoldfastError
 from models.taxonomy import taxonomy
 from pipeline import extract, sources
+from pipeline.artifacts import read_frame, read_json
 from pipeline.layout import Layout
 from pipeline.params import Params
 
@@ -82,8 +80,8 @@ def link(data: Path, raw: Path) -> None:
 
 def found(layout: Layout, horizon: str) -> str:
     """What the run found and where it is, in plain words."""
-    scores = pd.read_parquet(layout.scores)
-    metrics = json.loads(layout.metrics.read_text(encoding="utf-8"))
+    scores = read_frame(layout.scores)
+    metrics = read_json(layout.metrics)
     active = scores[~scores["lapsed"]]
     names = taxonomy().names
     first = active.loc[active["naming"] == "named", "reason_1"].value_counts()
@@ -113,7 +111,7 @@ def found(layout: Layout, horizon: str) -> str:
 
 def _worth_doing(layout: Layout) -> list[str]:
     """What the worklist comes to."""
-    listed = pd.read_parquet(layout.decisions / "worklist.parquet", columns=["decision", "hours", "profit"])
+    listed = read_frame(layout.decisions / "worklist.parquet", ["decision", "hours", "profit"])
     do = listed[listed["decision"] == "do"]
     if do.empty:
         return ["No active account is worth its effort: for each, what it costs exceeds what it is expected to earn."]

@@ -14,7 +14,6 @@ import pyarrow as pa
 from scipy.special import expit
 from tqdm import tqdm
 
-from features.engines import connect, open_tables
 from features.errors import LimitError
 from features.matrix import SILENT
 from models import naming
@@ -28,6 +27,7 @@ from pipeline.frames import known_until, plan_from
 from pipeline.layout import Layout
 from pipeline.params import Params
 from pipeline.phases import Phases
+from pipeline.tables import opened
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,8 @@ def settled_day(layout: Layout, params: Params, as_of: date | None) -> date:
 
     Raises LimitError if the orders end more than `score.max_age` before it.
     """
-    connection = connect(params.featurize.memory)
-    until = known_until(open_tables(connection, layout.tables))
-    connection.disconnect()
+    with opened(layout, params.featurize.memory) as (_, tables):
+        until = known_until(tables)
     day, most = as_of or until, params.score.max_age
     if most is not None and most.after(until) < day:
         raise LimitError(

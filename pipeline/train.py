@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -34,10 +35,12 @@ def run(layout: Layout, featurize: Featurize, params: Train, reasons: Reasons) -
     past = Past.read(layout.matrix, params)
     matrix = past.rows
     model = with_spread(past, outcomes_until(matrix, featurize), featurize, params)
-    model.save(layout.model)
     rows = matrix[matrix["as_of"].astype(str).isin(model.meta["train_cutoffs"]) & matrix["label"].notna()]
     why = fit_causes(matrix, model.features, featurize, params, reasons)
     why = learn_exits(layout, why, past, featurize)
+    # A process that is killed in between leaves no model of causes, never one beside another's model of risks.
+    shutil.rmtree(layout.causes, ignore_errors=True)
+    model.save(layout.model)
     save(layout, model, why, past, featurize, params, reasons)
     if model.meta["constant_features"]:
         log.warning("train %s: %s", layout.source, sufficiency.in_words(model.meta["constant_features"]))

@@ -17,6 +17,7 @@ import pandas as pd
 from jinja2 import Environment
 from tqdm import tqdm
 
+from features.files import written
 from models.campaign import Economics
 from models.taxonomy import taxonomy
 from reports import (
@@ -131,19 +132,15 @@ def write(site: Site, folder: Path, languages: Sequence[str] = ("en",)) -> int:
     for spoken in languages:
         with speaking(spoken):
             pass  # refused before anything is written
-    temporary = folder.with_name(f".{folder.name}.writing")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    for asset in sorted(STATIC.iterdir()):
-        shutil.copyfile(asset, temporary / asset.name)
-    exports.write(site, temporary / "data")
-    if site.monitoring:
-        (temporary / monitoring.FILE).write_text(monitoring.render(monitoring.Page(site.monitoring)), encoding="utf-8")
     folders = {spoken: "" if place == 0 else f"{spoken}/" for place, spoken in enumerate(languages)}
-    pages = sum(_write_language(site, temporary, spoken, folders) for spoken in languages)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
-    return pages
+    with written(folder) as temporary:
+        for asset in sorted(STATIC.iterdir()):
+            shutil.copyfile(asset, temporary / asset.name)
+        exports.write(site, temporary / "data")
+        if site.monitoring:
+            page = monitoring.render(monitoring.Page(site.monitoring))
+            (temporary / monitoring.FILE).write_text(page, encoding="utf-8")
+        return sum(_write_language(site, temporary, spoken, folders) for spoken in languages)
 
 
 def _write_language(site: Site, root: Path, spoken: str, folders: Mapping[str, str]) -> int:

@@ -139,7 +139,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_parts_are_written_in_order_and_counted(tmp_path):
     target = tmp_path / "data" / "matrix"
     assert matrix.write(iter([part(0), part(1), part(2)]), target) == 6
-    assert sorted(files(target)) == [f"part-0000{number}.parquet" for number in range(3)]
+    assert sorted(files(target)) == ["_parts.json", *(f"part-0000{number}.parquet" for number in range(3))]
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["matrix"]
     assert pq.read_table(target / "part-00001.parquet").equals(part(1))
 
@@ -147,7 +147,7 @@ def test_parts_are_written_in_order_and_counted(tmp_path):
 def test_a_new_matrix_replaces_the_earlier_one(tmp_path):
     matrix.write(iter([part(0), part(1)]), tmp_path / "matrix")
     matrix.write(iter([part(2)]), tmp_path / "matrix")
-    assert sorted(files(tmp_path)) == ["matrix/part-00000.parquet"]
+    assert sorted(files(tmp_path)) == ["matrix/_parts.json", "matrix/part-00000.parquet"]
     assert pq.read_table(tmp_path / "matrix" / "part-00000.parquet").equals(part(2))
 
 
@@ -170,7 +170,7 @@ def test_a_failure_while_building_leaves_the_earlier_matrix(tmp_path):
         matrix.write(failing(), tmp_path / "matrix")
     assert files(tmp_path / "matrix") == before
     matrix.write(iter([part(2)]), tmp_path / "matrix")  # what the failure left behind is in nobody's way
-    assert sorted(files(tmp_path)) == ["matrix/part-00000.parquet"]
+    assert sorted(files(tmp_path)) == ["matrix/_parts.json", "matrix/part-00000.parquet"]
 
 
 def test_a_failure_while_writing_leaves_the_earlier_matrix(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from features.periods import Duration, rolling_cutoffs
@@ -61,3 +62,23 @@ def test_recent_cutoffs_are_rows_without_label(tmp_path, last_label):
     assert recent["silent_1"].notna().all()
     assert len(set(recent["as_of"])) == (3 if last_label else 2)
     assert set(matrix.loc[matrix["silent_6"].notna(), "as_of"]) == {day for day in labelled if day <= date(2024, 3, 10)}
+
+
+def test_columns_that_the_tables_do_not_show_any_more_are_named(tmp_path, caplog):
+    layout = Layout(tmp_path, "contract")
+    layout.tables.parent.mkdir(parents=True)
+    days = [day.date() for day in pd.date_range("2023-01-01", "2024-03-09", freq="15D")]
+    write(layout.tables, {"orders": [order(number, "AB"[number % 2], day) for number, day in enumerate(days)]})
+    params = load(ROOT, "simulated").featurize
+    featurize.run(layout, params)
+    assert "are gone" not in caplog.text
+    part = layout.matrix / "part-00000.parquet"
+    whole, table = part.read_bytes(), pq.read_table(part)
+    pq.write_table(table.append_column("contacts_3", table["recency"]), part)
+    featurize.run(layout, params)
+    assert (
+        "1 columns of the matrix before are gone, for the tables do not show them any more: contacts_3" in caplog.text
+    )
+    part.write_bytes(b"damaged")
+    featurize.run(layout, params)
+    assert part.read_bytes() == whole

@@ -127,9 +127,7 @@ def test_a_cutoff_that_the_matrix_lacks_is_named(matrix):
 
 
 def test_a_missing_matrix_says_what_to_run(tmp_path):
-    with pytest.raises(
-        ConfigurationError, match=r"nowhere is missing\. Run `holdfast featurize` for this source first"
-    ):
+    with pytest.raises(ConfigurationError, match=r"nowhere is missing\. Run the command that wrote it first"):
         read_matrix(tmp_path / "nowhere")
 
 

@@ -321,7 +321,7 @@ def test_without_a_matrix_the_step_before_is_named(tmp_path):
     project = project_at(tmp_path / "project")
     shutil.rmtree(project / "data")
     with pytest.raises(
-        ConfigurationError, match=r"matrix is missing\. Run `holdfast featurize` for this source first\.$"
+        ConfigurationError, match=r"matrix is missing\. Run `holdfast featurize --source mine` first\.$"
     ):
         run(project, 1)
 
