@@ -16,6 +16,7 @@ from models.taxonomy import TAXONOMY_FILE
 def reasons_page() -> str:
     """The page of reasons: codes, names, who acts, what shows them, and the step of the playbook for each class."""
     content = yaml.safe_load(TAXONOMY_FILE.read_text(encoding="utf-8"))
+    languages = list(content["reasons"][0]["names"])
     evidence = Counter(feature.reason for feature in FEATURES)
     lines = [
         "# Reason codes",
@@ -48,10 +49,10 @@ def reasons_page() -> str:
         "",
         "## Names",
         "",
-        "| code | English | 简体中文 | 繁體中文 | română |",
-        "|---|---|---|---|---|",
+        row(["code", *(f"`{language}`" for language in languages)]),
+        "|---" * (1 + len(languages)) + "|",
         *(
-            row([f"`{code}`", *(names[language] for language in ("en", "zh_Hans", "zh_Hant", "ro"))])
+            row([f"`{code}`", *(names[language] for language in languages)])
             for code, names in [
                 *((reason["code"], reason["names"]) for reason in content["reasons"]),
                 *content["others"].items(),

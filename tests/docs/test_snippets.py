@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import json
 import shutil
@@ -61,6 +62,11 @@ def test_commands_run(page: str, small_project: Path, tmp_path: Path) -> None:
 def run(page: str, project: Path) -> None:
     """Run the blocks of a page in order; fails at the first that does, saying where."""
     names: dict[str, object] = {"__name__": "__main__"}
+    with contextlib.chdir(project):
+        _run(page, project, names)
+
+
+def _run(page: str, project: Path, names: dict[str, object]) -> None:
     for block in BLOCKS:
         if block.page != page or not block.runs:
             continue

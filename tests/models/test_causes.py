@@ -13,6 +13,7 @@ from risk_recipes import CAUSES as RECIPE
 from features.errors import ConfigurationError
 from models.causes import START, CauseModel
 from models.competing import fit
+from models.taxonomy import taxonomy
 
 EVIDENCE = {
     "rebates_overdue": "broken_promises",
@@ -238,4 +239,4 @@ def test_swapping_features_within_a_reason_changes_nothing():
 
 
 def test_one_account_can_be_judged(market, model):
-    assert model.shares(market[0].head(1)).shape == (1, 9)
+    assert model.shares(market[0].head(1)).shape == (1, len(taxonomy().codes) + 1)

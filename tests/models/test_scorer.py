@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import shutil
+import subprocess
+import venv
 from datetime import date
 from pathlib import Path
 
@@ -13,12 +17,14 @@ import pandas as pd
 import pytest
 from risk_recipes import META
 
+from models.causes import CauseModel, CauseRecipe
 from models.risk import Recipe, RiskModel, fit
-from models.tracking import REQUIREMENTS, SCORER
+from models.tracking import REQUIREMENTS, SCORER, log_training
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint")  # hints would change what MLflow checks
 NAMES = ["recency", "rebates_overdue", "amount_12"]
 DAY = date(2024, 3, 15)
+WHY = CauseModel({}, {}, {}, {}, CauseRecipe(2, 3, 1, 1.0, 1, 1, 0.1, 3, 20, 1.0, 0.65, 0.001, 0.11, 7), {})
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +86,11 @@ def test_a_day_as_text_has_the_season_of_the_nearest_day(loaded, model, frame, d
     np.testing.assert_allclose(loaded.predict(frame[NAMES].assign(as_of=day))["risk"], there, rtol=0, atol=1e-12)
 
 
+def test_a_day_that_is_none_is_refused(loaded, frame):
+    with pytest.raises(mlflow.MlflowException, match=r"^as_of '2024-13-45' is not a date\. Write it as 2024-03-31\.$"):
+        loaded.predict(frame[NAMES].assign(as_of="2024-13-45"))
+
+
 def test_it_imports_only_its_requirements_and_the_standard_library():
     tree = ast.parse(SCORER.read_text(encoding="utf-8"))
     imported = set()
@@ -96,3 +107,38 @@ def test_it_is_text_and_no_pickle(logged):
     assert {"scorer.py", "model.txt", "model.json", "MLmodel"} <= {path.name for path in kept}
     for path in kept:
         path.read_text(encoding="utf-8")
+
+
+STRANGER = """
+import json, sys
+import mlflow
+import numpy
+import pandas
+
+loaded = mlflow.pyfunc.load_model(sys.argv[1])
+example = loaded.metadata.load_input_example(sys.argv[1])
+found = {name for name in ("models", "features", "pipeline") if name in sys.modules}
+print(json.dumps({"risk": loaded.predict(example)["risk"].tolist(), "project": sorted(found)}))
+"""
+
+
+@pytest.mark.slow
+def test_it_scores_where_only_its_requirements_are_installed(registry, model, frame, tmp_path):
+    """Installs them from the package index, which takes some minutes."""
+    folder = registry / "files" / "model"
+    model.save(folder)
+    WHY.save(folder.with_name("causes"))
+    log_training("mine", model, WHY, folder, folder.with_name("causes"), frame, {}, registry, {})
+    (logged,) = [path.parent for path in (registry / "mlruns").rglob("MLmodel")]
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MLFLOW", "VIRTUAL"))}
+    for command in (
+        [python, "-I", "-m", "pip", "install", "--quiet", "--requirement", logged / "requirements.txt"],
+        [python, "-I", "-c", STRANGER, logged],
+    ):
+        done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["project"] == []
+    np.testing.assert_allclose(told["risk"], model.predict(frame.head(5)), rtol=0, atol=1e-12)

@@ -23,7 +23,6 @@ from pipeline.frames import (
     write_frame,
     write_text,
 )
-from pipeline.layout import Layout
 from pipeline.params import load
 from tests.features.worlds import write
 
@@ -153,24 +152,20 @@ def test_the_plan_is_that_of_the_parameters():
     assert plan.label == Label(params.horizon, params.eligible, params.min_orders, params.booking_lag)
 
 
-def order(account: str, ordered_at: datetime) -> dict:
-    return {
-        "order_id": f"{account}-{ordered_at:%m%d}", "account_id": account, "ordered_at": ordered_at, "amount": 1,
-        "is_return": False,
-    }  # fmt: skip
-
-
-@pytest.fixture
-def layout(tmp_path):
-    layout = Layout(tmp_path, "mine")
-    layout.tables.mkdir(parents=True)
-    orders = [order("A", datetime(2024, 2, day)) for day in (1, 20)] + [order("B", datetime(2024, 3, 14, 18))]
-    write(layout.tables, {"orders": [*orders, order("B", datetime(2024, 1, 14))]})
-    return layout
-
-
-def test_data_are_known_until_the_day_after_the_last_order(layout, tmp_path):
-    assert known_until(open_tables(connect("1GB"), layout.tables)) == date(2024, 3, 15)
-    write(tmp_path / "none", {"orders": []})
+def test_data_are_known_until_the_day_after_the_last_order(tmp_path):
+    rows = [
+        {
+            "order_id": str(day),
+            "account_id": "A",
+            "ordered_at": datetime(2024, 3, day, 18),
+            "amount": 1,
+            "is_return": False,
+        }
+        for day in (14, 2)
+    ]
+    for name, orders in (("some", rows), ("none", [])):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, {"orders": orders})
+    assert known_until(open_tables(connect("1GB"), tmp_path / "some")) == date(2024, 3, 15)
     with pytest.raises(ContractError, match=r"orders: the table has no rows\. Check the extract"):
         known_until(open_tables(connect("1GB"), tmp_path / "none"))

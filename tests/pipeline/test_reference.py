@@ -62,7 +62,7 @@ def test_every_command_and_option_has_its_row():
     commands = get_command(app).commands
     assert [section.split("\n")[0] for section in sections] == list(commands)
     for section, command in zip(sections, commands.values(), strict=True):
-        options = re.findall(r"^\| `(--[\w-]+)` ", section, re.MULTILINE)
+        options = re.findall(r"^\| `([\w-]+)` ", section, re.MULTILINE)
         assert options == [option.opts[0] for option in command.params]
     assert "| `--out` | must be given | Folder for the tables; truth.parquet goes beside it. |" in commands_page()
     assert "A stage; sections of `params.yaml` that it depends on: `featurize`." in commands_page()

@@ -127,6 +127,7 @@ def test_a_second_job_is_refused_with_who_is_at_work(project):
     assert not project.scores.exists()
 
 
+@pytest.mark.slow
 def test_killed_before_any_of_its_steps_the_next_run_leaves_what_an_undisturbed_one_does(project, ready, tmp_path):
     """Another scoring of the day is there already: whichever step comes next, it or the new one is whole."""
     said = tmp_path / "said.json"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from features.errors import ConfigurationError
-from reports.language import language, say, say_number, speaking, tag
+from models.taxonomy import taxonomy
+from reports.language import LANGUAGES, language, say, say_number, speaking, tag
 
 
 def test_english_is_what_stands_in_the_code():
@@ -33,3 +34,7 @@ def test_a_language_is_spoken_within_its_block_and_after_an_error_no_more():
 def test_a_language_without_a_catalogue_is_refused_with_those_there_are():
     with pytest.raises(ConfigurationError, match=r"no language 'fr'.*en, zh_Hans, zh_Hant, ro"), speaking("fr"):
         pass
+
+
+def test_every_reason_has_a_name_in_every_language():
+    assert [code for code, names in taxonomy().names.items() if set(names) != set(LANGUAGES)] == []
