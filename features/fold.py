@@ -48,6 +48,11 @@ def bit_or(bits: int, where: bool = True) -> int:  # type: ignore[empty-body]
     """The engine's own; Ibis has a name for it on DuckDB only."""
 
 
+def _any_bit(bits: Expression, where: Expression | None) -> Expression:
+    """The bits of all rows, of those `where` holds if it is given: as a filter, None would leave no row."""
+    return bit_or(bits) if where is None else bit_or(bits, where=where)
+
+
 def columns_of(fact: Fact) -> dict[str, set[str]]:
     """Which columns of which tables a fact reads."""
     if isinstance(fact, AsOf):
@@ -294,7 +299,7 @@ class Fold:
         for fact in facts:
             where = None if fact.where is None else fact.where(rows)
             if isinstance(fact, Days):
-                sums[fact.name] = bit_or(rows.day_bit, where=where).fill_null(0)
+                sums[fact.name] = _any_bit(rows.day_bit, where).fill_null(0)
             elif isinstance(fact, Latest):
                 sums[fact.name] = rows.day_number.max(where=where).fill_null(-1)
             elif fact.value is not None:
@@ -314,7 +319,7 @@ class Fold:
         on_time = (rows.late == ON_TIME) if can_be_late else None
         chunks = [name for name in self._calendar.columns if name.startswith("chunk_")]
         items = rows.group_by(["account_id", fact.item]).agg(
-            **{chunk: bit_or(rows[chunk], where=on_time).fill_null(0) for chunk in chunks}
+            **{chunk: _any_bit(rows[chunk], on_time).fill_null(0) for chunk in chunks}
         )
         for value in values:
             table = self._tables[value.table]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -40,8 +41,16 @@ def test_every_feature_agrees_with_the_oracle_where_all_days_are_edges(tmp_path,
     compare(tmp_path / "world", world(seed, edges), [as_of, MONTH.before(as_of)], MONTH)
 
 
-def compare(folder: Path, tables: World, cutoffs: list[date], period: Duration) -> None:
-    frame = matrix(folder, tables, cutoffs, period=period)
+def test_every_feature_agrees_with_the_oracle_where_no_table_tells_when_it_was_booked(tmp_path):
+    on_time = {
+        name: [{column: value for column, value in row.items() if column != "recorded_at"} for row in rows]
+        for name, rows in world(6).items()
+    }
+    compare(tmp_path / "world", on_time, [date(2024, 3, 15), date(2023, 10, 15)], MONTH, without=["recorded_at"])
+
+
+def compare(folder: Path, tables: World, cutoffs: list[date], period: Duration, without: Sequence[str] = ()) -> None:
+    frame = matrix(folder, tables, cutoffs, period=period, without=without)
     assert {feature.name for feature in FEATURES} <= set(frame.columns)
     for as_of, rows in frame.groupby("as_of"):
         known = Known(tables, as_of, period, LABEL)

@@ -227,11 +227,14 @@ def _fresh(name: str, row: dict[str, Any], as_of: date, rng: Draw, key: str = ""
     return fresh
 
 
-def write(folder: Path, tables: World) -> None:
-    """Write the tables as ingest would, with all columns of the contract."""
+def write(folder: Path, tables: World, without: Sequence[str] = ()) -> None:
+    """Write the tables as ingest would, with all columns of the contract but those `without`."""
     folder.mkdir(exist_ok=True)
     for name, rows in tables.items():
-        pq.write_table(arrow(name, rows), folder / f"{name}.parquet")
+        table = arrow(name, rows)
+        pq.write_table(
+            table.select([one for one in table.column_names if one not in without]), folder / f"{name}.parquet"
+        )
 
 
 def arrow(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -257,9 +260,10 @@ def matrix(
     predicts: str = "silent",
     rules: Rules = RULES,
     features: Sequence[Feature] | None = None,
+    without: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The matrix of the tables, ordered by as_of and account; blocks of two accounts, so that edges of blocks count."""
-    write(folder, tables)
+    write(folder, tables, without)
     connection = connect("1GB")
     plan = Plan(period, label, 2, last_label=last_label, predicts=predicts, beside=beside, rules=rules)
     parts = list(build(connection, open_tables(connection, folder), cutoffs, plan, until, features))

@@ -150,7 +150,7 @@ def test_the_run_tells_parameters_data_code_and_rows(client, trained, registry, 
     version = client.get_model_version(registered_name("mine"), "1")
     run = client.get_run(version.run_id).data
     told = {name: str(value) for name, value in META.items()} | {"season": "1"}
-    assert run.params == {"rounds": "3", **told, "features": "2", "train_cutoffs": "2"}
+    assert run.params == {"rounds": "3", **told, "features": "2", "feature_versions": "2", "train_cutoffs": "2"}
     assert run.tags["model_hash"] == model.content_hash
     assert run.tags["data_hash"] == data_hash(registry / "tables")
     assert run.tags["code_version"] == "unknown"

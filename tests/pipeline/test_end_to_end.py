@@ -412,7 +412,7 @@ def test_score_at_a_date_as_csv_by_path_and_by_alias(market):
         (["reasons", "--learn", "--placebo"], 2, "Give one of --learn, --placebo, --benchmark and --tune"),
         (["reasons", "--benchmark", "--scenario", "sunny"], 2, "'sunny' is not known. There are: plain, hidden"),
         (["reasons", "--source", "iowa"], 2, "holds no model of causes. Run `holdfast train` first"),
-        (["train", "--source", "iowa"], 2, "Run `holdfast featurize` for this source first"),
+        (["train", "--source", "iowa"], 2, "matrix is missing. Run `holdfast featurize --source iowa` first"),
         (["ingest", "--source", "contract", "--data", "nowhere"], 2, "nowhere"),
     ],
 )
