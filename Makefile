@@ -3,7 +3,7 @@ DATA ?=
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test check browser spark audit bench quality scenarios reasons docs lock clean
+.PHONY: run test check snippets browser spark audit bench quality scenarios reasons docs lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -13,10 +13,13 @@ test: .venv/installed
 	ruff check .
 	ruff format --check .
 	mypy
-	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser and not slow and not spark"
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser and not slow and not spark and not snippets"
 
 check: .venv/installed  ## what takes too long for `make test`
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadscope -m slow
+
+snippets: .venv/installed  ## what README, docs and notebooks show, typed
+	OMP_NUM_THREADS=1 pytest -m snippets
 
 browser: .venv/installed  ## needs Chromium
 	OMP_NUM_THREADS=1 pytest tests/browser

@@ -51,7 +51,7 @@ def test_python_runs(page: str) -> None:
     run(page, ROOT)
 
 
-@pytest.mark.slow
+@pytest.mark.snippets
 @pytest.mark.parametrize("page", PROJECT)
 def test_commands_run(page: str, small_project: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"

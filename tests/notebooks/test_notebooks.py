@@ -16,7 +16,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 CELL = re.compile(r"^# %%(?: \[markdown\])?\n", re.MULTILINE)
 
 
-@pytest.mark.slow
+@pytest.mark.snippets
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_ends_with_its_finding(notebook: Path, small_project: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
