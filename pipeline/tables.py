@@ -28,13 +28,8 @@ def opened(layout: Layout, memory: str) -> Iterator[tuple[Any, dict[str, Express
     """
     with TemporaryDirectory(prefix="holdfast-") as spill:
         connection = connect(memory, Path(spill))
-        try:
+        with _damage_told(layout):
             yield connection, open_tables(connection, layout.tables)
-        except HoldfastError:
-            raise
-        except Exception:
-            _require_whole(layout.tables)
-            raise
         connection.disconnect()
 
 
@@ -48,14 +43,22 @@ def engine(layout: Layout, params: Featurize) -> Iterator[tuple[Any, dict[str, E
         return
     connection = spark.connect(params.spark.master, params.spark.settings)
     try:
-        yield connection, open_tables(connection, layout.tables)
+        with _damage_told(layout):
+            yield connection, open_tables(connection, layout.tables)
+    finally:
+        connection.disconnect()
+
+
+@contextmanager
+def _damage_told(layout: Layout) -> Iterator[None]:
+    """Where an engine fails, whether a table is damaged, which engines tell in words of their own."""
+    try:
+        yield
     except HoldfastError:
         raise
     except Exception:
         _require_whole(layout.tables)
         raise
-    finally:
-        connection.disconnect()
 
 
 def _require_whole(folder: Path) -> None:
