@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
@@ -18,10 +19,25 @@ def options(path: Path) -> str:
     A bad value is then counted by the contract instead of changing the type of its column; left to itself, DuckDB's
     sniffer would also skip the header and first rows where their number of fields differs from that of later ones.
     """
+    return f", header=true, delim={contracts.literal(_separator(path))}, quote='\"', escape='\"', skip=0, comment=''"
+
+
+def header(path: Path) -> list[str]:
+    """The names of the columns as the file has them; DuckDB gives a name that comes twice another one.
+
+    Raises ContractError if the first line cannot be read.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        try:
+            return next(csv.reader(file, delimiter=_separator(path)), [])
+        except csv.Error as error:
+            raise ContractError(f"{path}: its header cannot be read: {error}. Export it again.") from None
+
+
+def _separator(path: Path) -> str:
     with path.open("rb") as file:
-        header = file.readline().decode("utf-8", errors="replace")
-    separator = max(",;\t|", key=header.count)
-    return f", header=true, delim={contracts.literal(separator)}, quote='\"', escape='\"', skip=0, comment=''"
+        line = file.readline().decode("utf-8", errors="replace")
+    return max(",;\t|", key=line.count)
 
 
 def literal(path: Path) -> str:

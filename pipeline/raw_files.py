@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from features import contracts
-from features.errors import ConfigurationError
+from features.errors import ConfigurationError, ContractError
 from features.tables import TABLES
 from pipeline import csv_files
 
@@ -55,12 +58,34 @@ def require_contract_names(data: Path, files: dict[str, Path], otherwise: str) -
 
 
 def register(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> list[str]:
-    """Make a raw file a view `main.NAME`; its columns. Raises ContractError if it cannot be read."""
+    """Make a raw file a view `main.NAME`; its columns.
+
+    Raises ContractError if it cannot be read, or two columns have one name: which of them is meant nobody can tell.
+    """
     csv_files.require_content(path)
     options = f", all_varchar=true{csv_files.options(path)}" if path.suffix.lower() == ".csv" else ""
     reader = f"read_{path.suffix.lower()[1:]}({csv_files.literal(path)}{options})"
     try:
         con.execute(f"CREATE VIEW main.{contracts.quote(name)} AS SELECT * FROM {reader}")
-        return [str(row[0]) for row in con.execute(f"DESCRIBE main.{contracts.quote(name)}").fetchall()]
+        columns = [str(row[0]) for row in con.execute(f"DESCRIBE main.{contracts.quote(name)}").fetchall()]
     except duckdb.Error as error:
         raise csv_files.unreadable(path, error) from None
+    _require_names_once(path)
+    return columns
+
+
+def _require_names_once(path: Path) -> None:
+    if path.suffix.lower() == ".csv":
+        names = csv_files.header(path)
+    else:
+        try:
+            names = pq.read_schema(path).names
+        except (pa.ArrowException, OSError) as error:
+            raise ContractError(f"{path} cannot be read as Parquet: {error}\nExport it again.") from None
+    counts = Counter(name.casefold() for name in names if name)
+    twice = [name for name in names if counts[name.casefold()] > 1]
+    if twice:
+        raise ContractError(
+            f"{path} has {len(twice)} columns that share their name, for example {twice[0]!r} and {twice[1]!r}. Give each "
+            "column a name of its own, whatever its case, and export it again."
+        )

@@ -282,6 +282,20 @@ def test_parquet_damaged_in_the_middle(run: Run, raw: Path) -> None:
         run("mine")
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("second", ["order_id", "ORDER_ID"])
+def test_columns_of_one_name_are_refused(run: Run, raw: Path, out: Path, suffix: str, second: str) -> None:
+    names, row = ["order_id", "account_id", "ordered_at", "amount", second], ["O1", "A1", "2024-01-01", "1", "O2"]
+    if suffix == "csv":
+        write(raw, orders=f"{','.join(names)}\n{','.join(row)}\n")
+    else:
+        pq.write_table(pa.Table.from_arrays([pa.array([cell]) for cell in row], names), raw / "orders.parquet")
+    told = rf"orders\.{suffix} has 2 columns that share their name, for example 'order_id' and '{second}'\. Give each "
+    with pytest.raises(ContractError, match=told):
+        run()
+    assert not (out / "tables").exists()
+
+
 def test_csv_that_is_not_utf8(run: Run, raw: Path) -> None:
     (raw / "orders.csv").write_bytes(ORDERS.replace("O2", "Öl").encode("latin-1"))
     with pytest.raises(ContractError, match=r"orders\.csv cannot be read as CSV: .*\nExport it again as UTF-8, "):
