@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 import ibis
 import numpy.typing as npt
 import pyarrow as pa
+from ibis.expr import operations as ops
 from ibis.util import gen_name
 from tqdm import tqdm
 
@@ -27,8 +29,14 @@ Read = Callable[[str], Rows]  # a kept table, by name, for the accounts of a blo
 Work = Callable[[Read, int, int], pa.Table]  # of the accounts low .. high - 1
 
 
+ANY_FOLD = "any fold: "  # stands in expressions for the prefix of a fold's tables; no name of a contract has a colon
+
+
 class Engine(Protocol):
     """What one fold has an engine keep."""
+
+    def of_contract(self, table: Expression) -> Expression:
+        """The contract table as the fold's expressions name it."""
 
     def put(self, name: str, rows: pa.Table) -> Expression:
         """Hand over a small table."""
@@ -82,6 +90,14 @@ def engine_of(connection: Any) -> Engine:
     return DuckDB(connection)
 
 
+@lru_cache(1_000)
+def _written(what: ops.Node) -> str:
+    """The SQL of a table expression. Writing it takes longer than small tables take to be folded, and folds of other
+    cut-offs ask for the same."""
+    sql: str = ibis.to_sql(what.to_expr(), dialect="duckdb", pretty=False)
+    return sql
+
+
 class DuckDB:
     """Temporary tables of one DuckDB; blocks slide in threads while the next ones are read."""
 
@@ -94,21 +110,28 @@ class DuckDB:
         self._worker = ThreadPoolExecutor(1)
         self._working: list[Future[Any]] = []
 
+    def of_contract(self, table: Expression) -> Expression:
+        """By its name alone, whatever the connection, where it has one."""
+        return ibis.table(table.schema(), name=table.get_name()) if isinstance(table.op(), ops.DatabaseTable) else table
+
     def put(self, name: str, rows: pa.Table) -> Expression:
-        return self._connection.create_table(self._new(name), rows, temp=True)
+        self._connection.create_table(self._new(name), rows, temp=True)
+        return ibis.table(ibis.schema(rows.schema), name=ANY_FOLD + name)
 
     def store(self, name: str, what: Expression) -> Expression:
-        name = self._new(name)
-        sql = f'CREATE TEMP TABLE "{name}" AS {self._connection.compile(what)}'
+        sql = f'CREATE TEMP TABLE "{self._new(name)}" AS {self._sql(what)}'
         self._working.append(self._worker.submit(self._connection.raw_sql, sql))
-        return ibis.table(what.schema(), name=name)
+        return ibis.table(what.schema(), name=ANY_FOLD + name)
 
     def wait(self) -> None:
         while self._working:
             self._working.pop(0).result()
 
     def query(self, what: Expression) -> pa.Table:
-        return self._connection.to_pyarrow(what)
+        return self._connection.con.sql(self._sql(what)).to_arrow_table().cast(what.schema().to_pyarrow())
+
+    def _sql(self, what: Expression) -> str:
+        return _written(what.op()).replace(f'"{ANY_FOLD}', f'"{self._prefix}')
 
     def blocks(
         self, kept: Mapping[str, Sequence[str]], accounts: int, size: int, work: Work, progress: bool = False

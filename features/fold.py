@@ -135,7 +135,7 @@ class Fold:
         self._engine = engine_of(connection)
         self._facts = facts = list(facts)
         self.cutoffs = cutoffs
-        self._tables = tables
+        self._tables = {name: self._engine.of_contract(table) for name, table in tables.items()}
         try:
             self._fold(facts)
         except BaseException:

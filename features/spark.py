@@ -98,6 +98,9 @@ class Spark:
         self._prefix = gen_name("fold") + "_"
         self._frames: dict[str, Any] = {}
 
+    def of_contract(self, table: Expression) -> Expression:
+        return table
+
     def put(self, name: str, rows: pa.Table) -> Expression:
         from pyspark.sql.functions import broadcast
 
