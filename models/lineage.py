@@ -11,15 +11,17 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.causes import CauseModel
-from models.risk import RiskModel
 from models.taxonomy import TAXONOMY_FILE, taxonomy
 from models.tracking import code_version, data_hash
+
+if TYPE_CHECKING:
+    from models.causes import CauseModel
+    from models.risk import RiskModel
 
 Lineage = Mapping[str, Any]
 KEY = b"holdfast"

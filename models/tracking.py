@@ -11,16 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from features.errors import ConfigurationError
 from models.backend import open_experiment, quiet_mlflow, told
-from models.campaign import values_of
-from models.causes import CauseModel
-from models.risk import RiskModel
 from models.taxonomy import taxonomy
+
+if TYPE_CHECKING:
+    from models.causes import CauseModel
+    from models.risk import RiskModel
 
 SCORER = Path(__file__).with_name("scorer.py")
 REQUIREMENTS = ("lightgbm", "numpy", "pandas", "mlflow")
@@ -136,6 +137,8 @@ def log_evaluation(
     texts: Mapping[str, str],
 ) -> None:
     """Add the evaluation to the run of the models: its metrics and criteria, and `texts` as artifacts by their name."""
+    from models.campaign import values_of  # slow to load, and needed by nobody who asks for hashes alone
+
     with quiet_mlflow() as mlflow:
         latest = own_version(mlflow, source, model, why)
         open_experiment(mlflow, f"holdfast/{source}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import yaml
+
+from tests.commands import holdfast
 
 ROOT = Path(__file__).parents[1]
 STAGES = ("featurize", "train", "evaluate", "score", "explain", "decide", "report")
@@ -39,14 +40,7 @@ def prepare(project: Path) -> Path:
         ["ingest", "--source", "contract", "--data", "data/contract/raw"],
         *([stage, "--source", "contract"] for stage in STAGES),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline.cli", *arguments],
-            cwd=project,
-            env=environment(project),
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
+        done = holdfast(project, *arguments, env=environment(project))
         if done.returncode:
             raise RuntimeError(f"holdfast {' '.join(arguments)}: {done.stderr}")
     for folder in ("data", "artifacts"):

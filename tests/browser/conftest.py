@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from pipeline import params, report
 from pipeline.layout import Layout
 from reports import language
 from reports.site import Site, write
+from tests.commands import holdfast
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ("featurize", "train", "evaluate", "score", "explain", "decide")
@@ -75,9 +74,7 @@ def site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 def _holdfast(project: Path, *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", *arguments], cwd=project, capture_output=True, text=True, timeout=600
-    )
+    done = holdfast(project, *arguments)
     assert done.returncode == 0, done.stderr
 
 

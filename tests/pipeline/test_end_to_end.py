@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -20,21 +19,11 @@ import yaml
 from models import evidence
 from models.lineage import read_lineage
 from pipeline.pseudonyms import Pseudonyms
+from tests.commands import holdfast
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAMPION_AUC = "AUC against the champion"
 STAGES = ("featurize", "train", "evaluate", "score", "explain", "decide", "report")
-
-
-def holdfast(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", *arguments],
-        cwd=project,
-        env={**os.environ, "USER": "ann"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
 
 
 def project_at(folder: Path) -> Path:
@@ -424,7 +413,9 @@ def test_a_mistake_gets_one_clear_message(market, arguments, code, words):
 
 
 def test_outside_a_project_it_says_so(tmp_path):
-    done = holdfast(tmp_path, "train")
+    """By the command that is installed."""
+    command = [str(Path(sys.executable).with_name("holdfast")), "train"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "is not inside a Holdfast project" in done.stderr
 

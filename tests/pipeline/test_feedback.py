@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 import threading
 from datetime import date
 from pathlib import Path
@@ -21,6 +19,7 @@ from pipeline.feedback import audit, give, said, summary, told_before
 from pipeline.feedback_files import HEADER, last_day
 from pipeline.layout import Layout
 from pipeline.params import Params, load
+from tests import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY, AS_OF = date(2024, 3, 15), date(2024, 3, 1)
@@ -66,14 +65,7 @@ def params(layout: Layout) -> Params:
 
 
 def holdfast(layout: Layout, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", *arguments, "--source", layout.source],
-        cwd=layout.root,
-        env={**os.environ, "USER": "ann"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    return commands.holdfast(layout.root, *arguments, "--source", layout.source)
 
 
 def test_the_loop_from_the_pages_bytes_to_the_table_and_back_to_a_person(layout: Layout) -> None:

@@ -9,9 +9,19 @@ import sys
 SLOW = ("pandas", "numpy", "lightgbm", "mlflow", "ibis", "duckdb", "sklearn", "scipy", "pyarrow", "dvc")
 
 
-def test_the_command_line_loads_no_library_before_a_command_is_chosen():
-    program = "import json, sys, pipeline.cli; print(json.dumps(sorted(sys.modules)))"
+def loaded(module: str) -> set[str]:
+    program = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    loaded = set(json.loads(done.stdout))
-    assert "typer" in loaded
-    assert loaded.isdisjoint(SLOW)
+    return set(json.loads(done.stdout))
+
+
+def test_the_command_line_loads_no_library_before_a_command_is_chosen():
+    found = loaded("pipeline.cli")
+    assert "typer" in found
+    assert found.isdisjoint(SLOW)
+
+
+def test_building_features_loads_no_library_of_models():
+    found = loaded("pipeline.featurize")
+    assert "ibis" in found
+    assert found.isdisjoint(("lightgbm", "sklearn", "scipy", "mlflow"))

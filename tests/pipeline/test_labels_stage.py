@@ -19,8 +19,9 @@ from pipeline.frames import label_of, meta_of, plan_from, plan_of, read_matrix
 from pipeline.layout import Layout
 from pipeline.params import Params, load
 from pipeline.train import fit_at
+from tests.commands import holdfast
 from tests.features.worlds import write
-from tests.pipeline.test_end_to_end import holdfast, project_at
+from tests.pipeline.test_end_to_end import project_at
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["silent", "halved", "range_lost", "rhythm"]

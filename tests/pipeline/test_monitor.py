@@ -17,7 +17,8 @@ from pipeline import history
 from pipeline.layout import Layout
 from pipeline.monitor import run
 from pipeline.params import load
-from tests.pipeline.test_end_to_end import holdfast, project_at
+from tests.commands import holdfast
+from tests.pipeline.test_end_to_end import project_at
 
 CHECK = {"kind", "name", "value", "watch", "alarm", "verdict", "chance", "usual", "do"}
 KEYS = {

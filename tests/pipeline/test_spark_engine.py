@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from tests.commands import holdfast
 from tests.features.test_spark import SETTINGS
-from tests.pipeline.test_end_to_end import holdfast, project_at
+from tests.pipeline.test_end_to_end import project_at
 
 SPARK = {"engine": "spark", "spark": {"master": "local[2]", "settings": SETTINGS}}
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from pipeline.frames import read_matrix
 from pipeline.layout import Layout
 from pipeline.params import changed, load
 from pipeline.train import horizons_of
+from tests import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS = [date(2023, month, 1) for month in range(5, 13)] + [date(2024, month, 1) for month in range(1, 6)]
@@ -296,14 +295,7 @@ def test_a_budget_is_a_time(tmp_path, text, seconds):
 
 
 def holdfast(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", "tune", "--source", "mine", *arguments],
-        cwd=project,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    return commands.holdfast(project, "tune", "--source", "mine", *arguments)
 
 
 def test_on_the_command_line_it_says_what_it_found_and_nothing_else(six, tmp_path):
