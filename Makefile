@@ -13,7 +13,7 @@ test: .venv/installed
 	ruff check .
 	ruff format --check .
 	mypy
-	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile -m "not browser and not slow and not spark and not snippets"
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m "not browser and not slow and not spark and not snippets"
 
 check: .venv/installed  ## what takes too long for `make test`
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadscope -m slow

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,5 +40,13 @@ def postgres() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose small market has gone through every stage. Change a copy of it."""
-    return prepare(tmp_path_factory.mktemp("small") / "project")
+    """A project whose small market has gone through every stage, one for all workers. Change a copy of it."""
+    own = tmp_path_factory.getbasetemp()
+    project = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "small" / "project"
+    project.parent.mkdir(exist_ok=True)
+    with (project.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made := project.parent / "made").exists():
+            prepare(project)
+            made.touch()
+    return project

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
-from small_project import ROOT
+
+from tests.small_project import ROOT
 
 PAGES = [
     ROOT / "README.md",

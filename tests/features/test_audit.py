@@ -65,6 +65,7 @@ def check(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_declared_features_pass(check):
     alone = check(FEATURES)
     assert {suspect.feature for suspect in alone} == {feature.name for feature in FEATURES}
@@ -79,6 +80,7 @@ def test_a_leaking_feature_is_caught_by_name(check, leak):
         check([*FEATURES[:3], leak, *FEATURES[3:6]])
 
 
+@pytest.mark.slow
 def test_tables_without_booking_times_pass(tmp_path):
     write(tmp_path, world(6))
     for path in tmp_path.glob("*.parquet"):

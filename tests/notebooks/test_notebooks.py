@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_project import ROOT, environment
+
+from tests.small_project import ROOT, environment
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.py"))
 CELL = re.compile(r"^# %%(?: \[markdown\])?\n", re.MULTILINE)
