@@ -119,7 +119,9 @@ class DuckDB:
         return ibis.table(ibis.schema(rows.schema), name=ANY_FOLD + name)
 
     def store(self, name: str, what: Expression) -> Expression:
-        sql = f'CREATE TEMP TABLE "{self._new(name)}" AS {self._sql(what)}'
+        # By account, so that a block reads the rows of its accounts and not the whole table.
+        order = " ORDER BY code" if "code" in what.columns else ""
+        sql = f'CREATE TEMP TABLE "{self._new(name)}" AS SELECT * FROM ({self._sql(what)}){order}'
         self._working.append(self._worker.submit(self._connection.raw_sql, sql))
         return ibis.table(what.schema(), name=ANY_FOLD + name)
 
