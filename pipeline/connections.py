@@ -35,8 +35,9 @@ class Engine(Protocol):
         """The result of a SQL file, batch by batch. Leaving with an error of the engine raises it as HoldfastError."""
 
 
-def url_from(variable: str, path: Path) -> str:
-    """The URL in an environment variable that `path`, a source.yaml, names; from now on it is kept out of what is shown.
+def url_from(variable: str, who: Path | str) -> str:
+    """The URL in an environment variable that `who`, a source.yaml or an option, asks for; from now on it is kept out of
+    what is shown.
 
     Raises ConfigurationError if it is not set or no URL. Its value is not in the message.
     """
@@ -44,7 +45,7 @@ def url_from(variable: str, path: Path) -> str:
     url = os.environ.get(variable, "").strip()
     if not url:
         raise ConfigurationError(
-            f"{path} takes the address of the database from the environment variable {variable}, which is not set. "
+            f"{who} takes the address of the database from the environment variable {variable}, which is not set. "
             f"Set it, for example\n  export {variable}='{example}'"
         )
     keep_secret(url)

@@ -5,7 +5,6 @@ The address with user and password comes from the environment alone and is never
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ import pyarrow as pa
 
 from features.errors import ConfigurationError
 from models.lineage import Lineage
+from pipeline.connections import url_from
+from pipeline.redaction import hide
 
 ADDRESS = "HOLDFAST_SCORES_URL"
 LINEAGE = ("model_hash", "data_hash", "model_version", "code_version", "taxonomy_version")
@@ -37,13 +38,7 @@ class Target:
             raise ConfigurationError(
                 f"--to-table {table!r} is no name of a table. Write it as scores or schema.scores: letters, digits and _."
             )
-        address = os.environ.get(ADDRESS, "")
-        if not address:
-            raise ConfigurationError(
-                f"--to-table needs the address of the database in the environment: set {ADDRESS} to "
-                "postgresql://user:password@host:5432/database."
-            )
-        return cls(name, address)
+        return cls(name, url_from(ADDRESS, "--to-table"))
 
     def write(self, scores: pd.DataFrame, lineage: Lineage) -> None:
         """Replace the rows of the scoring's day and model by these; the table is created if it is not there.
@@ -76,21 +71,9 @@ class Target:
         except psycopg.Error as error:
             raise ConfigurationError(
                 f"--to-table {'.'.join(self.name)}: the database at {ADDRESS} did not take the scores, and nothing was "
-                f"changed there: {self._hidden(str(error))} Put that right, or give another table, and run again."
+                f"changed there: {hide(next(iter(str(error).strip().splitlines()), 'it gave no reason.'))} Put that right, "
+                "or give another table, and run again."
             ) from None
-
-    def _hidden(self, text: str) -> str:
-        """The database's first line of words, without what may be a secret."""
-        from psycopg.conninfo import conninfo_to_dict
-
-        first = text.strip().splitlines()[0] if text.strip() else "it gave no reason."
-        try:
-            secret = conninfo_to_dict(self.address).get("password")
-        except (
-            Exception
-        ):  # the address itself is what is wrong: its parts cannot be told apart, so no word of it is shown
-            return "the address cannot be read."
-        return first.replace(str(secret), "***") if secret else first
 
 
 def _kind(of: pa.DataType) -> str:

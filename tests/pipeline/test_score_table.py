@@ -95,7 +95,10 @@ def test_what_is_no_name_is_refused(monkeypatch, table):
 
 def test_without_an_address_it_says_where_to_put_it(monkeypatch):
     monkeypatch.delenv("HOLDFAST_SCORES_URL", raising=False)
-    with pytest.raises(ConfigurationError, match=r"set HOLDFAST_SCORES_URL to postgresql://user:password@host"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"^--to-table takes .* variable HOLDFAST_SCORES_URL, .*\n  export HOLDFAST_SCORES_URL='postg",
+    ):
         Target.of("scores")
 
 
@@ -106,7 +109,6 @@ def test_without_an_address_it_says_where_to_put_it(monkeypatch):
         "postgresql://scores:wr0ng-word@127.0.0.1:1/postgres",
         "postgresql://scores:wr0ng-word@127.0.0.1:{port}/wr0ng-word",
         "postgresql://scores:wr0ng-word@[127.0.0.1/postgres",
-        "host=127.0.0.1 port={port} user=scores password=wr0ng-word nonsense=1",
     ],
 )
 def test_no_secret_is_shown_of_an_address_that_does_not_work(postgres, monkeypatch, wrong):
@@ -116,6 +118,13 @@ def test_no_secret_is_shown_of_an_address_that_does_not_work(postgres, monkeypat
         target.write(SCORES, LINEAGE)
     assert "wr0ng-word" not in str(raised.value) + repr(target)
     assert postgres.password not in str(raised.value)
+
+
+def test_an_address_that_is_no_url_is_refused_without_showing_it(monkeypatch):
+    monkeypatch.setenv("HOLDFAST_SCORES_URL", "host=127.0.0.1 user=scores password=wr0ng-word")
+    with pytest.raises(ConfigurationError, match="variable HOLDFAST_SCORES_URL holds is not a URL such as") as raised:
+        Target.of("scores")
+    assert "wr0ng-word" not in str(raised.value)
 
 
 def test_the_job_writes_the_table_also_where_the_files_are_there_already(project, address, target):
