@@ -43,6 +43,7 @@ def options(
 
 
 def _setup(source: str) -> tuple[Layout, Params]:
+    """Before the stage is imported: what is wrong with the project is told at once, not after the libraries have loaded."""
     from pipeline.layout import Layout
     from pipeline.params import load
 
@@ -86,9 +87,9 @@ def extract(
     source: Annotated[str, typer.Option(help="Name of the source, whose source.yaml names a database.")],
 ) -> None:
     """Run the source's SQL in its own database; the result becomes its raw files. Only reads there."""
+    layout, params = _setup(source)
     from pipeline import extract as stage
 
-    layout, params = _setup(source)
     stage.run(layout, params.ingest)
 
 
@@ -101,10 +102,10 @@ def ingest(
     ] = False,
 ) -> None:
     """Bring raw files to checked contract tables."""
+    layout, params = _setup(source)
     from pipeline.ingest import ingest as stage
     from pipeline.params import changed
 
-    layout, params = _setup(source)
     stage(source, data, layout.data, changed(params.ingest, {"pseudonymise": pseudonymise or None}), layout.root)
 
 
@@ -124,27 +125,27 @@ def pseudonym(
 @app.command()
 def featurize(source: Source = "simulated") -> None:
     """Build the matrix: features as they were known at each cut-off, and labels."""
+    layout, params = _setup(source)
     from pipeline import featurize as stage
 
-    layout, params = _setup(source)
     stage.run(layout, params.featurize)
 
 
 @app.command()
 def audit(source: Source = "simulated") -> None:
     """Prove on the source's own tables that no feature knows the future."""
+    layout, params = _setup(source)
     from pipeline import audit as stage
 
-    layout, params = _setup(source)
     stage.run(layout, params.featurize, params.audit)
 
 
 @app.command()
 def train(source: Source = "simulated") -> None:
     """Train the risk model and the model of causes, and register them in MLflow."""
+    layout, params = _setup(source)
     from pipeline import train as stage
 
-    layout, params = _setup(source)
     stage.run(layout, params.featurize, params.train, params.reasons)
 
 
@@ -156,9 +157,9 @@ def evaluate(
     ] = False,
 ) -> None:
     """Test the recipe at rolling cut-offs beside baselines and champion; decide who is champion."""
+    layout, params = _setup(source)
     from pipeline import evaluate as stage
 
-    layout, params = _setup(source)
     stage.run(
         layout, params.featurize, params.train, params.evaluate, params.money, params.score, params.explain, strict
     )
@@ -180,10 +181,10 @@ def tune(
     Says what is better than the present `train` of params.yaml and whether that can be told from luck, and prints what
     to paste there; it changes nothing itself. A run that was broken off goes on where it was.
     """
+    layout, params = _setup(source)
     from pipeline import tune as stage
     from pipeline.params import changed
 
-    layout, params = _setup(source)
     given = {"budget": budget, "trials": trials}
     typer.echo(stage.run(layout, params.featurize, params.train, params.evaluate, changed(params.tune, given), fresh))
 
@@ -197,9 +198,9 @@ def promote(
     force: Annotated[bool, typer.Option("--force", help="Also if the gate was not passed; needs --why.")] = False,
 ) -> None:
     """Make a version champion whose gate was passed; with --force any."""
+    layout, _ = _setup(source)
     from pipeline import champion
 
-    layout, _ = _setup(source)
     typer.echo(champion.promote(layout, version, by, why, force))
 
 
@@ -210,9 +211,9 @@ def rollback(
     why: Annotated[str | None, typer.Option(help="Reason, kept with the decision.")] = None,
 ) -> None:
     """Bring back the champion before the present one."""
+    layout, _ = _setup(source)
     from pipeline import champion
 
-    layout, _ = _setup(source)
     typer.echo(champion.rollback(layout, by, why))
 
 
@@ -245,12 +246,13 @@ def score(
     What is already scored, by the same model from the same data, is not scored again; a run that was killed is completed
     by the next one.
     """
-    from pipeline import score as stage
     from pipeline.job import summarised
 
     def work() -> dict[str, Any]:
-        layout, params = _setup(source)
-        return stage.run(layout, params, stage.Request(_day(as_of), out, model, everyone, force, since, to_table))
+        (layout, params), day = _setup(source), _day(as_of)
+        from pipeline import score as stage
+
+        return stage.run(layout, params, stage.Request(day, out, model, everyone, force, since, to_table))
 
     summarised(summary, {"command": "score", "source": source, "as_of": as_of}, work)
 
@@ -267,9 +269,9 @@ def monitor(
     ] = True,
 ) -> None:
     """Hold the scoring against what its model learned from, and past scorings against what became of them."""
+    layout, params = _setup(source)
     from pipeline import monitor as stage
 
-    layout, params = _setup(source)
     stage.run(layout, params, model, strict)
 
 
@@ -285,18 +287,18 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 5001,
 ) -> None:
     """Answer requests for risks over HTTP, by MLflow's own server, until it is stopped: docs/experiments.md."""
+    layout, _ = _setup(source)
     from pipeline import serve as stage
 
-    layout, _ = _setup(source)
     stage.run(layout, model, host, port)
 
 
 @app.command()
 def explain(source: Source = "simulated", everyone: Everyone = False) -> None:
     """Explain the riskiest accounts: why the model says so, why now, what if, sentences of evidence, SHAP plot."""
+    layout, params = _setup(source)
     from pipeline import explain as stage
 
-    layout, params = _setup(source)
     stage.run(layout, params, everyone)
 
 
@@ -336,9 +338,9 @@ def reasons(
             else page.tune(params, seed or [], jobs)
         )
         return
+    layout, params = _setup(source)
     from pipeline import reasons as stage
 
-    layout, params = _setup(source)
     said = stage.learn if learn else stage.placebo if placebo else stage.summary
     typer.echo(said(layout, params))
 
@@ -360,9 +362,10 @@ def feedback(
 ) -> None:
     """Say whether the reasons told of an account are right; without an account, print what was said so far."""
     from features.errors import ConfigurationError
-    from pipeline import feedback as stage
 
     layout, params = _setup(source)
+    from pipeline import feedback as stage
+
     if account is not None and verdict is not None and audit is None and out is None:
         typer.echo(stage.give(layout, params, account, verdict, reason, by, _day(on, "--on")))
     elif any(given is not None for given in (account, verdict, reason, by, on)):
@@ -378,18 +381,18 @@ def feedback(
 @app.command()
 def labels(source: Source = "simulated") -> None:
     """Write the page of definitions of a loss: how the ranking of accounts moves with what counts as one."""
+    layout, params = _setup(source)
     from pipeline import labels as stage
 
-    layout, params = _setup(source)
     stage.run(layout, params)
 
 
 @app.command()
 def decide(source: Source = "simulated") -> None:
     """Turn risk into action: classes, worklist, what if a manager left, win-back, prospects, economics."""
+    layout, params = _setup(source)
     from pipeline import decide as stage
 
-    layout, params = _setup(source)
     stage.run(layout, params)
 
 
@@ -406,9 +409,9 @@ def report(
     everyone: Annotated[bool, typer.Option("--all", help="A page for every account scored.")] = False,
 ) -> None:
     """Write the report: a static site that opens from disk, and its tables as CSV, XLSX and Parquet."""
+    layout, params = _setup(source)
     from pipeline import report as stage
 
-    layout, params = _setup(source)
     stage.run(layout, params, lang or [], account or [], everyone)
 
 
@@ -418,9 +421,9 @@ def run(
     data: Annotated[Path | None, typer.Option(help="Folder with the raw files.")] = None,
 ) -> None:
     """Run the whole pipeline of a source by DVC and say what it found."""
+    layout, params = _setup(source)
     from pipeline import run as stage
 
-    layout, params = _setup(source)
     typer.echo(stage.run(layout, params, data))
 
 
