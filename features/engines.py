@@ -111,8 +111,8 @@ class DuckDB:
         self._working: list[Future[Any]] = []
 
     def of_contract(self, table: Expression) -> Expression:
-        """By its name alone, whatever the connection, where it has one."""
-        return ibis.table(table.schema(), name=table.get_name()) if isinstance(table.op(), ops.DatabaseTable) else table
+        """By its name alone, whatever the connection: what is remembered of one serves another, and holds none open."""
+        return table.unbind()
 
     def put(self, name: str, rows: pa.Table) -> Expression:
         self._connection.create_table(self._new(name), rows, temp=True)

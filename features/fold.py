@@ -33,7 +33,7 @@ from features.declaration import (
 )
 from features.engines import Work, engine_of
 from features.errors import ConfigurationError
-from features.known import Known, known_at
+from features.known import Known, known_at, worked_out
 from features.panels import ON_TIME, REGION, ItemsOf, Kept, Place, Sum, whole
 from features.parts import Parts
 from features.periods import Duration, Label, edge_index, periods_in_year
@@ -373,7 +373,7 @@ class Fold:
 
     def _work_out(self, fact: AsOf) -> Expression:
         """(code, number or nothing, cutoff, value): of accounts, regions or the company."""
-        rows = fact.rows(self._known)
+        rows = worked_out(fact.rows, self._known)
         rows = rows.mutate(value=rows.value.cast("float64"))
         if fact.by == "account":
             return self._coded(rows.select("account_id", "cutoff", "value"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
 
 import ibis
 
@@ -10,14 +12,31 @@ from features.declaration import Expression
 from features.tables import TABLES, Table
 
 
+@lru_cache(1_000)
+def worked_out(rows: Callable[[Known], Expression], known: Known) -> Expression:
+    """What `rows` makes of the view, made once for all folds that name their tables alike: making takes longer than small
+    tables take to be worked through."""
+    return rows(known)
+
+
 class Known:
-    """The tables as they were known at each cut-off: what `AsOf` facts are worked out from."""
+    """The tables as they were known at each cut-off: what `AsOf` facts are worked out from. Equal where their expressions are."""
 
     def __init__(self, tables: Mapping[str, Expression], cutoffs: Expression, calendar: Expression, year: int) -> None:
         self._year = year  # periods in a year
         self._tables = tables
         self._cutoffs = cutoffs
         self._calendar = calendar
+        self._same: tuple[Any, ...] = (
+            *(year, cutoffs.op(), calendar.op()),
+            *((name, tables[name].op()) for name in sorted(tables)),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Known) and self._same == other._same
+
+    def __hash__(self) -> int:
+        return hash(self._same)
 
     def rows(self, name: str) -> Expression:
         """Rows x cut-offs known before as_of, with `cutoff` (number), `as_of` and `silent_from` (as_of - horizon).
