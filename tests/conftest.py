@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.postgres import Cluster, cluster
-from tests.small_project import prepare
+from tests.small_project import prepare, project_at, through
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,13 +40,24 @@ def postgres() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def small_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose small market has gone through every stage, one for all workers. Change a copy of it."""
-    own = tmp_path_factory.getbasetemp()
-    project = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "small" / "project"
+    """A project whose small market, as source `contract`, has gone through every stage. Change a copy of it."""
+    return _once(tmp_path_factory, "contract", prepare)
+
+
+@pytest.fixture(scope="session")
+def small_market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose source `simulated` has gone through every stage. Change a copy of it."""
+    return _once(tmp_path_factory, "market", lambda project: through(project_at(project), "simulated"))
+
+
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """The project that `make` makes, one for all workers."""
+    own = factory.getbasetemp()
+    project = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name / "project"
     project.parent.mkdir(exist_ok=True)
     with (project.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (made := project.parent / "made").exists():
-            prepare(project)
+            make(project)
             made.touch()
     return project

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from babel.messages import Catalog
 from babel.messages.pofile import write_po
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -19,9 +18,8 @@ from pipeline.layout import Layout
 from reports import language
 from reports.site import Site, write
 from tests.commands import holdfast
+from tests.small_project import STAGES, project_at
 
-ROOT = Path(__file__).resolve().parents[2]
-STAGES = ("featurize", "train", "evaluate", "score", "explain", "decide")
 DESK = {"width": 1200, "height": 900}
 HOSTILE = (
     '"><img src=x onerror=alert(1)>',
@@ -53,13 +51,7 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """What the real pipeline says of a market of 400 accounts; of every five, names of accounts and managers are hostile."""
-    project = tmp_path_factory.mktemp("market")
-    shutil.copytree(ROOT / "sources", project / "sources")
-    small = yaml.safe_load((ROOT / "params.yaml").read_text())
-    small["simulate"] |= {"accounts": 400, "periods": 30}
-    small["train"] |= {"rounds": 60, "min_leaf": 40}
-    small["evaluate"] |= {"bootstrap": 40, "tests": 2, "gate_auc_gain": -0.5, "gate_ece": 0.5}
-    (project / "params.yaml").write_text(yaml.safe_dump(small))
+    project = project_at(tmp_path_factory.mktemp("market") / "project")
     layout = Layout(project, "simulated")
     _holdfast(project, "simulate", "--out", str(layout.raw))
     _holdfast(project, "ingest", "--source", "simulated", "--data", str(layout.raw))

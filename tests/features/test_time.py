@@ -36,7 +36,7 @@ def features_only(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.set_index("account_id")[[feature.name for feature in FEATURES if feature.name in frame]]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10_000), future=st.integers(0, 10_000), as_of=st.sampled_from([AS_OF, date(2023, 10, 1)]))
 def test_changing_all_that_was_not_known_changes_no_feature(tmp_path, seed, future, as_of):
     tables = world(seed)

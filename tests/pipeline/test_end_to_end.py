@@ -20,34 +20,16 @@ from models import evidence
 from models.lineage import read_lineage
 from pipeline.pseudonyms import Pseudonyms
 from tests.commands import holdfast
+from tests.small_project import STAGES, project_at
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAMPION_AUC = "AUC against the champion"
-STAGES = ("featurize", "train", "evaluate", "score", "explain", "decide", "report")
-
-
-def project_at(folder: Path) -> Path:
-    folder.mkdir()
-    shutil.copytree(ROOT / "sources", folder / "sources")
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["simulate"] |= {"accounts": 400, "periods": 30}
-    params["train"] |= {"rounds": 60, "min_leaf": 40}
-    params["evaluate"] |= {"bootstrap": 40, "tests": 2, "gate_auc_gain": -0.5, "gate_ece": 0.5}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    return folder
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory):
-    project = project_at(tmp_path_factory.mktemp("market") / "project")
-    for arguments in (
-        ["simulate", "--out", "data/simulated/raw"],
-        ["ingest", "--source", "simulated", "--data", "data/simulated/raw"],
-        *([stage, "--source", "simulated"] for stage in STAGES),
-    ):
-        done = holdfast(project, *arguments)
-        assert done.returncode == 0, done.stderr
-        assert "Traceback" not in done.stderr
+def market(small_market, tmp_path_factory):
+    project = tmp_path_factory.mktemp("market") / "project"
+    shutil.copytree(small_market, project, symlinks=True)
     return project
 
 

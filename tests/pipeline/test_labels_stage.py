@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from pipeline.params import Params, load
 from pipeline.train import fit_at
 from tests.commands import holdfast
 from tests.features.worlds import write
-from tests.pipeline.test_end_to_end import project_at
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["silent", "halved", "range_lost", "rhythm"]
@@ -34,16 +34,11 @@ def choose(project: Path, **values) -> None:
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory):
-    project = project_at(tmp_path_factory.mktemp("family") / "project")
-    for arguments in (
-        ["simulate", "--out", "data/simulated/raw"],
-        ["ingest", "--source", "simulated", "--data", "data/simulated/raw"],
-        ["featurize", "--source", "simulated"],
-        ["labels", "--source", "simulated"],
-    ):
-        done = holdfast(project, *arguments)
-        assert done.returncode == 0, done.stderr
+def market(small_market, tmp_path_factory):
+    project = tmp_path_factory.mktemp("family") / "project"
+    shutil.copytree(small_market, project)
+    done = holdfast(project, "labels", "--source", "simulated")
+    assert done.returncode == 0, done.stderr
     return project, done.stderr
 
 

@@ -18,7 +18,6 @@ from pipeline.layout import Layout
 from pipeline.monitor import run
 from pipeline.params import load
 from tests.commands import holdfast
-from tests.pipeline.test_end_to_end import project_at
 
 CHECK = {"kind", "name", "value", "watch", "alarm", "verdict", "chance", "usual", "do"}
 KEYS = {
@@ -28,16 +27,11 @@ KEYS = {
 
 
 @pytest.fixture(scope="module")
-def market(tmp_path_factory):
-    project = project_at(tmp_path_factory.mktemp("monitor") / "project")
-    for arguments in (
-        ["simulate", "--out", "data/simulated/raw"],
-        ["ingest", "--source", "simulated", "--data", "data/simulated/raw"],
-        *([stage, "--source", "simulated"] for stage in ("featurize", "train", "score")),
-        ["monitor", "--source", "simulated", "--no-strict"],
-    ):
-        done = holdfast(project, *arguments)
-        assert done.returncode == 0, done.stderr
+def market(small_market, tmp_path_factory):
+    project = tmp_path_factory.mktemp("monitor") / "project"
+    shutil.copytree(small_market, project)
+    done = holdfast(project, "monitor", "--source", "simulated", "--no-strict")
+    assert done.returncode == 0, done.stderr
     return project, done.stderr
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from tests.commands import holdfast
 from tests.features.test_spark import SETTINGS
-from tests.pipeline.test_end_to_end import project_at
+from tests.small_project import project_at
 
 SPARK = {"engine": "spark", "spark": {"master": "local[2]", "settings": SETTINGS}}
 
