@@ -69,7 +69,8 @@ def allocate(
         shadow[binding[rows]] = found.shadow
         by_greed += found.by_greed
     return Allocation(
-        _first_of_equals(chosen, profit, minutes, draws[binding].tocsr()), bound, shadow, len(blocks), by_greed
+        _first_of_equals(chosen, np.where(open_, profit, 0.0), minutes, draws[binding].tocsr()),
+        *(bound, shadow, len(blocks), by_greed),
     )
 
 

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
@@ -42,7 +42,12 @@ def test_it_is_the_best_of_all_choices(case):
     assert found.by_greed == 0
 
 
+# Equals of which the first does not fit: where the other was chosen it was once taken in its place.
+EQUALS = (np.array([1.0, 1.0]), np.array([1, 1]), csr_array(np.array([[1, 0], [0, 1]])), np.array([0, 1]))
+
+
 @given(problems(most=40, limits=6), st.sampled_from([0.0, 0.01, 0.5]))
+@example(EQUALS, 0.0)
 @settings(deadline=None, max_examples=50)
 def test_no_limit_is_passed_and_the_greedy_list_is_never_better(case, gap):
     profit, minutes, draws, limits = case
