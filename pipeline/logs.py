@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,5 +37,7 @@ def set_up(format: str) -> None:
     if format == JSON:
         handler.setFormatter(JsonLines())
     logging.captureWarnings(format == JSON)
+    # Said on import wherever PySpark is installed, by pandera, which has no business with it here.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
     logging.getLogger("holdfast").setLevel(logging.INFO)

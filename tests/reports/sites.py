@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import fields, replace
 from functools import cache
 from typing import Any
@@ -36,7 +37,7 @@ from jinja2.bccache import Bucket
 from models import label_free
 from models.agreement import agreement
 from reports import account, site
-from reports.language import speaking
+from reports.language import language, speaking
 from reports.links import Links
 from reports.site import PAGES, TEMPLATES, Site
 
@@ -132,7 +133,10 @@ def emptied(given: Site, *names: str) -> Site:
 
 
 class Compiled(BytecodeCache):
-    """Templates compiled once for all pages of a test run: that takes longer than to fill them in."""
+    """Templates compiled once a language for all pages of a test run: that takes longer than to fill them in.
+
+    Once a language, since Jinja works out filters of constants, such as the name of a reason, while it compiles.
+    """
 
     def __init__(self) -> None:
         self.code: dict[str, bytes] = {}
@@ -145,13 +149,13 @@ class Compiled(BytecodeCache):
         self.code[bucket.key] = bucket.bytecode_to_string()
 
 
-COMPILED = Compiled()
+COMPILED: dict[str, Compiled] = defaultdict(Compiled)
 
 
 def engine_of(given: Site) -> Environment:
     """The templates that know the site, as `reports.site.write` has them."""
     engine = site._engine(given)
-    engine.bytecode_cache = COMPILED
+    engine.bytecode_cache = COMPILED[language()]
     return engine
 
 
