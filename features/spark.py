@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial, reduce
@@ -55,7 +56,9 @@ def connect(master: str, settings: Mapping[str, Any]) -> Any:
             "on the machine (`apt-get install openjdk-17-jre-headless`), or set featurize.engine to duckdb."
         ) from None
     builder = SparkSession.builder.master(master).appName("holdfast")
-    for name, value in {**SETTINGS, **given}.items():
+    # Executors on this machine run by the Python that is running, not by whichever comes first in PATH.
+    own = {"spark.pyspark.python": sys.executable} if master.startswith("local") else {}
+    for name, value in {**SETTINGS, **own, **given}.items():
         builder = builder.config(name, value)
     try:
         session = builder.getOrCreate()
