@@ -55,10 +55,10 @@ def connect(master: str, settings: Mapping[str, Any]) -> Any:
             "featurize.engine is spark, and PySpark is not installed. Run `pip install 'holdfast[spark]'`, with Java 17 "
             "on the machine (`apt-get install openjdk-17-jre-headless`), or set featurize.engine to duckdb."
         ) from None
+    if master.startswith("local"):  # executors are run by this Python, not by whichever comes first in PATH
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master(master).appName("holdfast")
-    # Executors on this machine run by the Python that is running, not by whichever comes first in PATH.
-    own = {"spark.pyspark.python": sys.executable} if master.startswith("local") else {}
-    for name, value in {**SETTINGS, **own, **given}.items():
+    for name, value in {**SETTINGS, **given}.items():
         builder = builder.config(name, value)
     try:
         session = builder.getOrCreate()
