@@ -13,17 +13,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+MODULES = "cli simulate ingest featurize labels train evaluate score monitor explain decide report tune"
 PRELOADED = (
-    *("pipeline.cli", "pipeline.simulate", "pipeline.ingest", "pipeline.featurize", "pipeline.train", "pipeline.score"),
-    *(
-        "pipeline.explain",
-        "pipeline.report",
-        "pipeline.evaluate",
-        "pipeline.decide",
-        "pipeline.monitor",
-        "pipeline.labels",
-    ),
-    *("pipeline.tune", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store"),
+    *(f"pipeline.{name}" for name in MODULES.split()),
+    *("mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_store"),
 )
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(list(PRELOADED))
@@ -49,8 +42,7 @@ def holdfast(
 
 def _run(project: Path, arguments: tuple[str, ...], environment: Mapping[str, str], said: list[Path]) -> None:
     for stream, path in zip((sys.stdout, sys.stderr), said, strict=True):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT)
-        os.dup2(file, stream.fileno())
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), stream.fileno())
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(project)
