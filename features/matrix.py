@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -80,11 +80,12 @@ def build(
     features: Sequence[Feature] | None = None,
     progress: bool = True,
     finish: Change | None = None,
-) -> Iterator[pa.Table]:
+) -> Generator[pa.Table, None, None]:
     """Yield the matrix in parts, each of one block of accounts, rows ordered by as_of and account.
 
     `known_until`: first day after the data; a label that matures later is null, and so is a `silent_<k>`. Features default to all that the
-    tables can show. `finish` may add columns to a part, where the engine works. A progress bar is shown on a terminal.
+    tables can show. `finish` may add columns to a part, where the engine works. A progress bar is shown on a terminal. Who may not
+    take all of them closes it, while the connection is open: else what it holds there and on disk stays until it is collected.
     """
     chosen = features_of(tables) if features is None else tuple(features)
     facts = {fact.name: fact for feature in chosen for fact in facts_of(feature)}

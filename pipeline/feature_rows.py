@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -100,8 +100,8 @@ def feature_rows(
             cutoffs = [plan.period.before(day, back) for back in backs]
             chosen = [shown[name] for name in names]
             added = None if finish is None else partial(finish, day)
-            parts = build(connection, tables, cutoffs, plan, until, chosen, finish=added)
-            rows = keep(parts, Path(name), schema_of(chosen, plan.steps, plan.beside), day)
+            with closing(build(connection, tables, cutoffs, plan, until, chosen, finish=added)) as parts:
+                rows = keep(parts, Path(name), schema_of(chosen, plan.steps, plan.beside), day)
         if next(rows.blocks(day), None) is None:
             raise ConfigurationError(
                 f"Nobody is eligible at {day}: no account ordered in the {plan.label.eligible} before it. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -34,7 +35,8 @@ def run(layout: Layout, params: Featurize) -> None:
         cutoffs = labelled + recent_cutoffs(params, labelled[-1], until)
         plan = replace(plan_of(params), last_label=labelled[-1], beside=beside(layout, params, tables))
         before = columns_in(layout.matrix)
-        rows = write(build(connection, tables, cutoffs, plan, until), layout.matrix)
+        with closing(build(connection, tables, cutoffs, plan, until)) as parts:
+            rows = write(parts, layout.matrix)
     if gone := sorted(before - columns_in(layout.matrix)):
         log.warning(
             "featurize %s: %s columns of the matrix before are gone, for the tables do not show them any more: %s",

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.files import written
 from features.periods import Duration, Label
 from models.causes import CauseModel
 from models.hindsight import Scoring
@@ -61,10 +62,6 @@ def keep(
     """
     heal(layout)
     day = str(scores["as_of"].iloc[0])
-    folder, temporary, old = (layout.history / name for name in (day, f".{day}.writing", f".{day}.old"))
-    temporary.mkdir(parents=True)
-    write_frame(scores, temporary / "scores.parquet", lineage)
-    _write(features, temporary / "features.parquet")
     meta = {
         "as_of": day,
         "model": model.content_hash,
@@ -72,11 +69,10 @@ def keep(
         **{name: model.meta.get(name) for name in ("horizon", "booking_lag", "label", "known_until")},
         "lineage": lineage,
     }
-    write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", temporary / META_FILE)
-    if folder.exists():
-        folder.rename(old)
-    temporary.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with written(layout.history / day) as folder:
+        write_frame(scores, folder / "scores.parquet", lineage)
+        _write(features, folder / "features.parquet")
+        write_text(json.dumps(meta, indent=1, sort_keys=True) + "\n", folder / META_FILE)
 
 
 def heal(layout: Layout) -> None:
