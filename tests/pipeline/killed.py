@@ -1,4 +1,4 @@
-"""Runs of the scoring job in processes of their own, which kill themselves at a step; helpers of its tests."""
+"""Processes that kill themselves at a step, and runs of the scoring job in such; helpers of tests."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ import pyarrow as pa
 STEPS = ((os, "replace"), (os, "rename"), (os, "unlink"), (os, "mkdir"), (shutil, "rmtree"))
 
 
-def kill_at(number: int) -> list[int]:
-    """Let the process be killed before its `number`-th step that changes the folders (within it, if it removes a tree);
-    returns a list of the steps done so far."""
-    done: list[int] = []
+def kill_at(chosen: int | str) -> list[str]:
+    """Let the process be killed before a step that changes the folders (within it, if it removes a tree): so many steps
+    on, or the first that is written so, as "rename .matrix.writing"; returns a list of the steps done so far."""
+    done: list[str] = []
 
     def watched(step: Callable[..., Any], name: str) -> Callable[..., Any]:
         def perform(*given: Any, **more: Any) -> Any:
-            if len(done) == number:
+            step_now = f"{name} {Path(given[0]).name}"
+            if chosen in (len(done), step_now):
                 if name == "rmtree":
                     for file in [path for path in Path(given[0]).rglob("*") if path.is_file()][:1]:
                         remove(file)
                 os.kill(os.getpid(), signal.SIGKILL)
-            done.append(1)
+            done.append(step_now)
             return step(*given, **more)
 
         return perform
