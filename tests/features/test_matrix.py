@@ -98,26 +98,34 @@ def test_nobody_is_eligible_before_the_first_order(folder):
 
 
 @pytest.mark.parametrize("room", ["none", "one part"])
-def test_parts_that_wait_on_disk_get_the_same_peers(folder, monkeypatch, room):
+def test_parts_that_wait_on_disk_get_the_same_peers(folder, monkeypatch, on_disk, room):
     in_memory = parts_of(folder, 2)
-    written = []
-    real = pa.ipc.new_file
-
-    def new_file(path, schema):
-        written.append(path)
-        return real(path, schema)
-
-    monkeypatch.setattr(pa.ipc, "new_file", new_file)
     assert peered(FEW)
     assert len(in_memory) == 6  # three blocks for each of two grids
     # a part has one more column while it waits
     monkeypatch.setattr(parts, "HELD", 0 if room == "none" else 2 * in_memory[0].nbytes)
-    on_disk = parts_of(folder, 2)
-    assert 0 < len(written) <= 6
-    assert (len(written) == 6) == (room == "none")
-    assert not [path for path in written if Path(path).exists()]  # swept up
-    pd.testing.assert_frame_equal(frame_of(on_disk), frame_of(in_memory), check_exact=True)
-    assert [part.schema for part in on_disk] == [part.schema for part in in_memory]
+    waited = parts_of(folder, 2)
+    assert 0 < len(on_disk) <= 6
+    assert (len(on_disk) == 6) == (room == "none")
+    assert not any(path.exists() for path in on_disk)  # swept up
+    pd.testing.assert_frame_equal(frame_of(waited), frame_of(in_memory), check_exact=True)
+    assert [part.schema for part in waited] == [part.schema for part in in_memory]
+
+
+def test_who_gives_up_and_closes_leaves_nothing(folder, monkeypatch, on_disk):
+    monkeypatch.setattr(parts, "HELD", 0)
+    connection = connect("1GB")
+    tables = open_tables(connection, folder)
+    before = held(connection)
+    building = build(connection, tables, CUTOFFS, Plan(MONTH, LABEL, 2), UNTIL, FEW, progress=False)
+    next(building)
+    assert all(path.exists() for path in on_disk)
+    assert held(connection) != before
+    building.close()
+    assert on_disk
+    assert not any(path.parent.exists() for path in on_disk)
+    assert held(connection) == before
+    connection.disconnect()
 
 
 def test_peers_are_those_of_the_same_cutoff(folder):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event, Lock
 
 import pyarrow as pa
@@ -36,22 +35,14 @@ def test_parts_are_changed_one_by_one_when_they_are_asked_for():
 
 
 @pytest.mark.parametrize("room", ["all", "one part", "none"])
-def test_parts_that_are_kept_can_be_gone_through_again(monkeypatch, room):
-    written = []
-    real = pa.ipc.new_file
-
-    def new_file(path, schema):
-        written.append(path)
-        return real(path, schema)
-
-    monkeypatch.setattr(pa.ipc, "new_file", new_file)
+def test_parts_that_are_kept_can_be_gone_through_again(monkeypatch, on_disk, room):
     monkeypatch.setattr(parts, "HELD", {"all": 1000, "one part": 20, "none": 0}[room])
     with LocalParts(iter(tables())).kept() as kept:
         assert list(kept) == list(kept) == tables()
         assert list(kept.map(doubled)) == [doubled(table) for table in tables()]
-        assert all(Path(path).exists() for path in written)
-    assert len(written) == {"all": 0, "one part": 2, "none": 3}[room]
-    assert not any(Path(path).exists() for path in written)
+        assert all(path.exists() for path in on_disk)
+    assert len(on_disk) == {"all": 0, "one part": 2, "none": 3}[room]
+    assert not any(path.exists() for path in on_disk)
 
 
 def test_results_come_in_order_though_later_work_ends_first():
