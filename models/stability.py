@@ -11,6 +11,7 @@ import pandas as pd
 from features.catalog import DECLARED
 from models.causes import CauseModel, CauseRecipe
 from models.competing import fit
+from models.sampling import FloatArray
 from models.shares import shares
 
 LARGE = 0.5
@@ -41,11 +42,16 @@ def between_bags(model: CauseModel, rows: pd.DataFrame) -> dict[str, float]:
 
 
 def placebo_share(
-    rows: pd.DataFrame, judged: pd.DataFrame, features: Sequence[str], recipe: CauseRecipe, code: str
+    rows: pd.DataFrame,
+    judged: pd.DataFrame,
+    features: Sequence[str],
+    recipe: CauseRecipe,
+    code: str,
+    weight: FloatArray | None = None,
 ) -> float:
     """The mean share that `code` gets in `judged` when its evidence is another account's: a reason that is none.
 
-    The model learns anew from `rows` (as `competing.fit` takes them) in which the accounts have swapped all evidence for
+    The model learns anew from `rows` (as `competing.fit` takes them, with their `weight`) in which the accounts have swapped all evidence for
     `code`; so have those of `judged`. What is left is what chance and the floor of the shares give.
     """
     own = [name for name in features if DECLARED[name].reason == code]
@@ -58,5 +64,5 @@ def placebo_share(
         of_others = pd.MultiIndex.from_arrays([frame["account_id"].map(swapped), frame["as_of"]])
         return frame.assign(**evidence.reindex(of_others).reset_index(drop=True).set_axis(frame.index))
 
-    model = fit(foreign(rows), features, recipe, progress=False)
+    model = fit(foreign(rows), features, recipe, progress=False, weight=weight)
     return float(model.shares(foreign(judged))[f"share_{code}"].mean())

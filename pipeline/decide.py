@@ -31,7 +31,7 @@ from models.taxonomy import observable, taxonomy
 from pipeline import history
 from pipeline.artifacts import read_frame, require_same_scoring
 from pipeline.feature_rows import features_at
-from pipeline.frames import known_until, plan_from, read_matrix, write_frame, write_text
+from pipeline.frames import columns_of, known_until, plan_from, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Params
 from pipeline.tables import opened
@@ -40,6 +40,8 @@ log = logging.getLogger("holdfast")
 WHO = ("name", "region")  # columns of the table accounts that the report shows, where they are there
 MANAGER = {"name": "str", "level": "str", "hired_on": "object", "monthly_hours": "float64"}
 AVOIDABLE, SILENT = "avoidable", "silent"  # the risk by which the worklist is chosen
+LEFT_SINCE = "manager_left_since"
+PAST = ("account_id", "as_of", "label", "lapsed", "amount_12")  # what is read of all rows of the matrix
 STRATEGIC = ("EI", "EII")  # whose contribution is high, and so their cases are not closed (004)
 
 
@@ -53,7 +55,7 @@ class Seen:
     tables: Mapping[str, Expression]
     scores: pd.DataFrame
     previous: pd.DataFrame
-    matrix: pd.DataFrame
+    past: pd.DataFrame  # the matrix, of its columns PAST and LEFT_SINCE, where it has it
     features: pd.DataFrame  # of the accounts scored, with account_id, as_of, lapsed
 
     @property
@@ -88,7 +90,7 @@ def run(layout: Layout, params: Params) -> None:
             tables,
             scores,
             read_frame(layout.previous),
-            read_matrix(layout.matrix),
+            _past(layout),
             features,
         )
         frames, told = _customers(seen)
@@ -110,6 +112,11 @@ def run(layout: Layout, params: Params) -> None:
         perf_counter() - started,
         layout.decisions,
     )
+
+
+def _past(layout: Layout) -> pd.DataFrame:
+    shown = LEFT_SINCE in columns_of(layout.matrix)
+    return read_matrix(layout.matrix, columns=[*PAST, *([LEFT_SINCE] if shown else [])])
 
 
 def _customers(seen: Seen) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
@@ -159,14 +166,14 @@ def _decide(seen: Seen, left: leavers.Leavers, frames: dict[str, pd.DataFrame], 
     told["leavers"] = {
         "lacking": left.lacking,
         "unattended": left.unattended,
-        "experience": leavers.experience(seen.matrix, evaluate.bootstrap, evaluate.level, evaluate.seed),
+        "experience": leavers.experience(seen.past, evaluate.bootstrap, evaluate.level, evaluate.seed),
     }
     at_stake, by = _at_stake(seen, frames["accounts"])
     listed = _worklist(seen, at_stake, managers)
     frames["worklist"] = _readable(listed.frame, at_stake)
     told["worklist"] = listed.summary | {"by": by}
     label = plan_from(dict(seen.model.meta), seen.params.featurize.block).label
-    tried = approaches.approaches(seen.tables, seen.matrix, label, seen.as_of)
+    tried = approaches.approaches(seen.tables, seen.past, label, seen.as_of)
     frames["win_back"], told["win_back"] = _win_back(seen, frames["accounts"], tried)
     judged = prospects.judge(
         prospects.read(seen.tables, seen.as_of), prospects.Judging(**seen.params.prospects.model_dump())
@@ -176,7 +183,7 @@ def _decide(seen: Seen, left: leavers.Leavers, frames: dict[str, pd.DataFrame], 
     told["economics"] = compare(
         Given(
             seen.tables,
-            seen.matrix,
+            seen.past,
             seen.as_of,
             tried,
             frames["win_back"],
@@ -244,12 +251,11 @@ def _win_back(seen: Seen, accounts: pd.DataFrame, tried: approaches.Approaches) 
     )
     active = accounts[~accounts["lapsed"].to_numpy(bool)]
     costs = seen.economics.terms(seen.economics.value(active["amount_12"]))
-    past = (
-        tried.rows[["account_id", "as_of"]].merge(seen.matrix, on=["account_id", "as_of"])
-        if len(tried.rows)
-        else tried.rows
-    )
-    risks = np.asarray(seen.model.predict(past), dtype=np.float64) if len(past) else None
+    risks = None
+    if len(tried.rows):
+        keys = tried.rows[["account_id", "as_of"]]
+        then = read_matrix(seen.layout.matrix, sorted(set(keys["as_of"])), set(keys["account_id"]))
+        risks = np.asarray(seen.model.predict(keys.merge(then, on=["account_id", "as_of"])), dtype=np.float64)
     return win_back.win_back(rows, found["value"], seen.economics, costs, terms, taxonomy().objective, risks), found
 
 

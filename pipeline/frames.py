@@ -116,6 +116,14 @@ def read_matrix(
     return frame
 
 
+def columns_of(folder: Path) -> list[str]:
+    """The columns of a matrix; raises as `parts_of` does."""
+    parts = parts_of(folder)
+    with reading(folder):
+        names: list[str] = parts[0].physical_schema.names
+    return names
+
+
 def parts_of(folder: Path) -> list[ds.Fragment]:
     """The row groups of a matrix. Raises ConfigurationError if there is no matrix, ContractError if it is damaged or parts
     of it are missing."""

@@ -15,9 +15,10 @@ from features.errors import ConfigurationError
 from features.labels import DEFINITIONS, column_of
 from models.definitions import FloatArray, compare, moves, two_kinds
 from pipeline.artifacts import column_names, read_frame
-from pipeline.frames import read_matrix, rules_of, write_text
+from pipeline.frames import columns_of, read_matrix, rules_of, write_text
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Params, Train
+from pipeline.past import Past
 from pipeline.train import fit_at
 from reports.labels import Page, render
 
@@ -34,14 +35,18 @@ def run(layout: Layout, params: Params) -> None:
     Raises ConfigurationError if there is no such cut-off, or fewer than two definitions can be learned.
     """
     started = perf_counter()
-    matrix = read_matrix(layout.matrix)
-    names = [name for name in DEFINITIONS if column_of(name) in matrix.columns]
-    day = last_known(matrix[~matrix["lapsed"]], names)
-    active = matrix[(matrix["as_of"] == day) & ~matrix["lapsed"]].set_index("account_id")
+    there = set(columns_of(layout.matrix))
+    names = [name for name in DEFINITIONS if column_of(name) in there]
+    outcomes = [column_of(name) for name in names]
+    keys = read_matrix(layout.matrix, columns=["account_id", "as_of", "lapsed", *outcomes])
+    day = last_known(keys[~keys["lapsed"]], names)
+    past = Past.read(layout.matrix, params.train, labels=outcomes)
+    active = past.at([day])
+    active = active[~active["lapsed"]].set_index("account_id")
     risks = {}
     for name in tqdm(names, desc="definitions", disable=None):
         try:
-            risks[name] = rank_by(name, matrix, active, day, params.featurize, params.train)
+            risks[name] = rank_by(name, past.rows, active, day, params.featurize, params.train)
         except ConfigurationError as error:
             log.info("labels %s: without %s: %s", layout.source, name, error)
     if len(risks) < 2:

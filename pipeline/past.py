@@ -13,11 +13,13 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.dataset as ds
 
-from models.sampling import Sample, lost_in
+from models import competing
+from models.sampling import FloatArray, Sample, lost_in
 from pipeline.artifacts import reading
 from pipeline.frames import parts_of, read_matrix
-from pipeline.params import Train
+from pipeline.params import Featurize, Train
 
 log = logging.getLogger("holdfast")
 
@@ -30,12 +32,19 @@ class Past:
     folder: Path | None = None
 
     @classmethod
-    def read(cls, folder: Path, params: Train) -> Past:
-        """Raises ConfigurationError if there is no matrix."""
+    def read(
+        cls,
+        folder: Path,
+        params: Train,
+        cutoffs: Sequence[date] | None = None,
+        labels: Sequence[str] = ("label",),
+    ) -> Past:
+        """Of these `cutoffs` only, where given. A loss is one by any of the `labels`, columns of the matrix. Raises
+        ConfigurationError if there is no matrix."""
         sample = sample_of(params)
         if sample.whole:
-            return cls(read_matrix(folder))
-        return cls(read_matrix(folder, accounts=accounts_in(folder, sample)), folder)
+            return cls(read_matrix(folder, cutoffs))
+        return cls(read_matrix(folder, cutoffs, accounts_in(folder, sample, cutoffs, labels)), folder)
 
     @property
     def cutoffs(self) -> list[date]:
@@ -69,18 +78,32 @@ def sample_of(params: Train) -> Sample:
     return Sample(params.sample, params.seed)
 
 
-def accounts_in(folder: Path, sample: Sample) -> list[str]:
-    """Accounts of the matrix in `folder` that are in the sample: all that were ever lost, and of the others those drawn.
+def ahead(
+    matrix: pd.DataFrame, featurize: Featurize, params: Train, lead: int
+) -> tuple[pd.DataFrame, FloatArray | None]:
+    """The rows of the sample that causes are learned from, with the label of `lead` periods later, and what each counts,
+    (rows,), None where all count the same."""
+    sample, lost = sample_of(params), lost_in(matrix)
+    rows = competing.ahead(sample.take(matrix, lost), featurize.period, lead)
+    return rows, None if sample.whole else sample.weights(rows["account_id"], lost)
+
+
+def accounts_in(
+    folder: Path, sample: Sample, cutoffs: Sequence[date] | None = None, labels: Sequence[str] = ("label",)
+) -> list[str]:
+    """Accounts of the matrix in `folder` that are in the sample: all that were lost by one of the `labels` at one of the
+    `cutoffs` (all where None), and of the others those drawn.
 
     At an earlier day fewer were lost; the sample of that day is part of this one. Raises ConfigurationError if there is no
     matrix.
     """
     every, lost = set[str](), set[str]()
+    wanted = None if cutoffs is None else ds.field("as_of").isin(list(cutoffs))
     for part in parts_of(folder):
         with reading(folder):
-            keys = part.to_table(columns=["account_id", "label"]).to_pandas()
+            keys = part.to_table(columns=["account_id", *labels], filter=wanted).to_pandas()
         every |= set(keys["account_id"])
-        lost |= lost_in(keys)
+        lost |= set(keys.loc[(keys[list(labels)] == 1).any(axis=1), "account_id"])
     names = sorted(every)
     chosen = [name for name, drawn in zip(names, sample.drawn(names), strict=True) if drawn or name in lost]
     log.info(

@@ -11,17 +11,17 @@ from tqdm import tqdm
 
 from features.errors import ConfigurationError
 from features.matrix import KEYS
-from models import competing, exits, stability
+from models import exits, stability
 from models.causes import CauseModel
 from models.naming import least_share
 from models.risk import RiskModel
 from models.taxonomy import taxonomy
 from models.tracking import log_training
 from pipeline.artifacts import column_names, read_frame, read_json
-from pipeline.frames import read_matrix, write_text
+from pipeline.frames import write_text
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Params, Reasons, Train
-from pipeline.past import Past
+from pipeline.past import Past, ahead
 
 log = logging.getLogger("holdfast")
 EXIT_COLUMNS = ("account_id", "recorded_on", "reason", "audited")
@@ -121,15 +121,15 @@ def placebo(layout: Layout, params: Params) -> str:
     why = CauseModel.load(layout.causes)
     if not why.boosters:
         raise ConfigurationError("No reason was learned on this data, so there is no share to check.")
-    matrix = read_matrix(layout.matrix)
+    matrix = Past.read(layout.matrix, params.train).rows
     features = [name for name in matrix.columns if name not in KEYS]
-    rows = competing.ahead(matrix, params.featurize.period, why.recipe.lead)
+    rows, weight = ahead(matrix, params.featurize, params.train, why.recipe.lead)
     lost = matrix[(matrix["label"] == 1) & ~matrix["lapsed"]]
     own = why.shares(lost).mean()
     names = taxonomy().names
     lines = [f"{'reason':40} {'share':>7} {'placebo':>8}"]
     for code in tqdm(list(why.boosters), desc="placebos", disable=None):
-        got = stability.placebo_share(rows, lost, features, why.recipe, code)
+        got = stability.placebo_share(rows, lost, features, why.recipe, code, weight)
         lines.append(f"{names[code]['en']:40} {own[f'share_{code}']:>7.1%} {got:>8.1%}")
     return "\n".join(lines)
 

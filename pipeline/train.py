@@ -23,7 +23,7 @@ from models.spread import spread
 from pipeline.frames import SILENCE, label_of, meta_of, plan_of
 from pipeline.layout import Layout
 from pipeline.params import Featurize, Reasons, Train
-from pipeline.past import Past, sample_of
+from pipeline.past import Past, ahead, sample_of
 from pipeline.reasons import in_words, learn_exits, save
 
 log = logging.getLogger("holdfast")
@@ -115,10 +115,8 @@ def fit_causes(
     progress: bool = True,
 ) -> CauseModel:
     """The model of causes, of the same accounts as the risk model, from all labels of the matrix."""
-    sample, lost = sample_of(params), lost_in(matrix)
     recipe = CauseRecipe(**reasons.model_dump())
-    rows = competing.ahead(sample.take(matrix, lost), featurize.period, recipe.lead)
-    weight = None if sample.whole else sample.weights(rows["account_id"], lost)
+    rows, weight = ahead(matrix, featurize, params, recipe.lead)
     return competing.fit(rows, features, recipe, progress, weight)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -32,6 +33,7 @@ from pipeline.evaluate import test_cutoffs
 from pipeline.frames import label_of, meta_of, plan_of, read_matrix, write_text
 from pipeline.layout import Layout
 from pipeline.params import Evaluate, Featurize, Train, Tune, changed
+from pipeline.past import Past
 from pipeline.train import fit_at, horizons_of
 
 log = logging.getLogger("holdfast")
@@ -49,14 +51,14 @@ def run(
     Raises ConfigurationError if there is no matrix, or too few cut-offs may be seen.
     """
     started = perf_counter()
-    matrix = read_matrix(layout.matrix)
-    label = label_of(featurize)
-    before = last_day(matrix, evaluate, params)
-    seen = seen_by(matrix, before, horizons_of(featurize))
-    del matrix  # what may not be seen is not there
-    cutoffs = validation_cutoffs(seen, before, label, params)
-    task, stacked = task_of(seen, cutoffs, featurize, train, params)
-    name = name_of(task, seen, featurize, train)
+    keys = read_matrix(layout.matrix, columns=["account_id", "as_of", "label"])
+    before = last_day(keys, evaluate, params)
+    keys = seen_by(keys, before, horizons_of(featurize))
+    cutoffs = validation_cutoffs(keys, before, label_of(featurize), params)
+    past = Past.read(layout.matrix, train, sorted(set(keys["as_of"])))
+    past = replace(past, rows=seen_by(past.rows, before, horizons_of(featurize)))
+    task, stacked = task_of(past, cutoffs, featurize, train, params)
+    name = name_of(task, past, featurize, train)
     folder = layout.artifacts / "tuning" / name
     about = {"before": before, "cutoffs": ", ".join(map(str, cutoffs)), "warm": params.warm, "seed": params.seed}
     about |= {f"space.{key}": f"{bounds.low:g} to {bounds.high:g}" for key, bounds in task.space.items()}
@@ -178,10 +180,11 @@ class Stacked:
 
 
 def task_of(
-    seen: pd.DataFrame, cutoffs: Sequence[date], featurize: Featurize, train: Train, params: Tune
+    past: Past, cutoffs: Sequence[date], featurize: Featurize, train: Train, params: Tune
 ) -> tuple[Task, Stacked]:
-    """What is searched; `train` as it is now comes first, then what `also` changes of it."""
-    there = matured(sorted(set(seen["as_of"])), cutoffs[-1], label_of(featurize), len(seen))
+    """What is searched, by the rows of `past` that may be seen; `train` as it is now comes first, then what `also` changes
+    of it. It learns from the sample, and is judged on all accounts of the validation cut-offs."""
+    there = matured(past.cutoffs, cutoffs[-1], label_of(featurize), len(past.cutoffs))
     stacked = Stacked(len(there), train.cutoffs)
     present = {name: getattr(train, name) for name in params.space}
     first, space = [], {}
@@ -193,24 +196,26 @@ def task_of(
         space[name] = Range(low, high, whole=Train.model_fields[name].annotation is int)
         for values in first:
             space[name] = space[name].holding(values[name])
-    rows = {cutoff: seen[seen["as_of"] == cutoff].reset_index(drop=True) for cutoff in cutoffs}
+    rows = {cutoff: past.labelled([cutoff]).reset_index(drop=True) for cutoff in cutoffs}
 
     def predict(values: Values, cutoff: date) -> FloatArray:
-        return fit_at(seen, cutoff, featurize, changed(train, stacked.written(values))).predict(rows[cutoff])
+        return fit_at(past.rows, cutoff, featurize, changed(train, stacked.written(values))).predict(rows[cutoff])
 
     judged = pd.concat([frame[["account_id", "as_of", "label"]] for frame in rows.values()], ignore_index=True)
     return Task(judged, tuple(cutoffs), tuple(first), space, predict, params.warm, params.seed), stacked
 
 
-def name_of(task: Task, seen: pd.DataFrame, featurize: Featurize, train: Train) -> str:
+def name_of(task: Task, past: Past, featurize: Featurize, train: Train) -> str:
     """Name of the study: another one as soon as anything differs that would make its trials incomparable.
 
     That is the rows that are seen, cut-offs, space, present parameters and seed; and, for the code and the libraries
     behind them, what the present parameters predict at the first cut-off. New rows that are not seen change nothing.
     """
-    digest = hashlib.sha256(pd.util.hash_pandas_object(seen, index=False).to_numpy().tobytes())
+    digest = hashlib.sha256(pd.util.hash_pandas_object(past.rows, index=False).to_numpy().tobytes())
+    for cutoff in task.cutoffs:
+        digest.update(pd.util.hash_pandas_object(past.labelled([cutoff]), index=False).to_numpy().tobytes())
     settings = {
-        "columns": list(seen.columns),
+        "columns": list(past.rows.columns),
         "cutoffs": [str(cutoff) for cutoff in task.cutoffs],
         "space": {name: [bounds.low, bounds.high] for name, bounds in task.space.items()},
         "first": task.first,

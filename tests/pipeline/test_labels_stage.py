@@ -15,7 +15,7 @@ import yaml
 
 from features.errors import ConfigurationError
 from features.labels import LABELS
-from pipeline import featurize, labels
+from pipeline import featurize, labels, past
 from pipeline.frames import label_of, meta_of, plan_from, plan_of, read_matrix
 from pipeline.layout import Layout
 from pipeline.params import Params, load
@@ -140,6 +140,34 @@ def test_what_the_tables_cannot_show_is_left_out_and_said(tmp_path, caplog):
     wanted = params.featurize.model_copy(update={"label": "range_lost"})
     with pytest.raises(ConfigurationError, match=r"featurize\.label is range_lost, which needs orders\.product_line"):
         featurize.run(layout, wanted)
+
+
+def test_of_a_sample_no_others_are_read_and_the_ranking_is_that_of_all(tmp_path, monkeypatch):
+    some = orders(60, 36)
+    days = pd.date_range("2021-01-03", "2023-12-28", freq="14D")  # of accounts that no definition calls lost
+    steady = [
+        {**some[0], "order_id": f"{name}/{number}", "account_id": f"S{name}", "ordered_at": day}
+        for name in range(20)
+        for number, day in enumerate(days)
+    ]
+    layout, params = contract(tmp_path, [*some, *steady])
+    params = params.model_copy(update={"train": params.train.model_copy(update={"sample": 0.3})})
+    featurize.run(layout, params.featurize)
+    kept, chosen = [], past.accounts_in
+
+    def accounts_in(*given):
+        kept.extend(chosen(*given))
+        return kept
+
+    monkeypatch.setattr(past, "accounts_in", accounts_in)
+    labels.run(layout, params)
+    found = json.loads(layout.labels.read_text())
+    matrix = read_matrix(layout.matrix)
+    lost = matrix[matrix[[name for name in LABELS if name in matrix]].eq(1).any(axis=1)]
+    assert set(lost["account_id"]) <= set(kept) < set(matrix["account_id"])
+    monkeypatch.setattr(past, "accounts_in", lambda *given: None)  # then all are read
+    labels.run(layout, params)
+    assert json.loads(layout.labels.read_text()) == found
 
 
 def test_one_account_has_a_page_too(tmp_path):

@@ -184,6 +184,20 @@ def test_a_sample_of_all_reads_and_learns_what_was_there_before(matrix, folder, 
     assert weights == [None]
 
 
+def test_of_some_cut_offs_a_sample_holds_who_was_lost_at_them_by_any_label(matrix, folder):
+    early = DAYS[:8]
+    known = matrix[matrix["as_of"].isin(early)]
+    for labels in (("label",), ("label", "silent_1")):
+        past = Past.read(folder, TENTH, early, labels)
+        assert past.cutoffs == early
+        lost = set(known.loc[(known[list(labels)] == 1).any(axis=1), "account_id"])
+        names = sorted(set(matrix["account_id"]) - lost)
+        drawn = Sample(0.1, ALL.seed).drawn(names)
+        kept = [name for name, chosen in zip(names, drawn, strict=True) if chosen]
+        assert set(past.rows["account_id"]) == lost | set(kept)
+    pd.testing.assert_frame_equal(Past.read(folder, ALL, early).rows, read_matrix(folder, early))
+
+
 def test_another_recipe_reads_its_own_sample(matrix, folder):
     past = Past.read(folder, TENTH)
     other = changed(TENTH, {"seed": 8})

@@ -21,6 +21,7 @@ from pipeline import tune
 from pipeline.frames import read_matrix
 from pipeline.layout import Layout
 from pipeline.params import changed, load
+from pipeline.past import Past
 from pipeline.train import horizons_of
 from tests import commands
 
@@ -147,6 +148,35 @@ def test_labels_that_mature_after_the_first_test_cutoff_do_not_exist_for_it(six,
     assert found(project)["present"]["auc"]["2024-01-01"] != found(six[0])["present"]["auc"]["2024-01-01"]
 
 
+def test_of_a_sample_only_its_accounts_and_those_judged_are_read(tmp_path, monkeypatch):
+    """What is found is the same as where all accounts are in memory."""
+    steady = MATRIX.copy()
+    never = steady["account_id"].str[1:].astype(int) < 70
+    steady.loc[never, "label"] = 0.0
+    project = project_at(tmp_path / "project", steady)
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["train"] |= {"sample": 0.3, "min_losses": 20}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    rows = []
+
+    def read(folder, cutoffs=None, accounts=None, columns=None):
+        rows.append(read_matrix(folder, cutoffs, accounts, columns))
+        return rows[-1]
+
+    monkeypatch.setattr("pipeline.past.read_matrix", read)
+    run(project, 2, fresh=True)
+    sampled = found(project)
+    assert len(rows[0]) < 0.7 * len(steady)
+    assert all(set(part["as_of"]) <= set(map(date.fromisoformat, VALIDATED)) for part in rows[1:])
+    assert all(len(part) == steady["account_id"].nunique() for part in rows[1:])
+    monkeypatch.setattr("pipeline.past.accounts_in", lambda *arguments: None)
+    run(project, 2, fresh=True)
+    assert len(rows[-1]) == len(steady) / len(DAYS)
+    for content in (sampled, whole := found(project)):
+        content.pop("study")
+    assert sampled == whole
+
+
 def test_a_changed_matrix_space_or_recipe_starts_a_new_study(six):
     params = load(six[0], "mine")
     seen = tune.seen_by(read_matrix(Layout(six[0], "mine").matrix), date(2024, 4, 1), horizons_of(params.featurize))
@@ -154,9 +184,9 @@ def test_a_changed_matrix_space_or_recipe_starts_a_new_study(six):
 
     def name(frame=seen, train=params.train, **given):
         section = changed(params.tune, given)
-        return tune.name_of(
-            tune.task_of(frame, days, params.featurize, train, section)[0], frame, params.featurize, train
-        )
+        past = Past(frame)
+        task = tune.task_of(past, days, params.featurize, train, section)[0]
+        return tune.name_of(task, past, params.featurize, train)
 
     assert name() == name(seen.copy()) == found(six[0])["study"]
     other = seen.copy()
@@ -178,15 +208,15 @@ def test_other_predictions_of_the_same_parameters_start_a_new_study(six, monkeyp
     params = load(six[0], "mine")
     seen = tune.seen_by(read_matrix(Layout(six[0], "mine").matrix), date(2024, 4, 1), horizons_of(params.featurize))
     days = [date.fromisoformat(day) for day in VALIDATED]
-    task, _ = tune.task_of(seen, days, params.featurize, params.train, params.tune)
-    before = tune.name_of(task, seen, params.featurize, params.train)
+    task, _ = tune.task_of(Past(seen), days, params.featurize, params.train, params.tune)
+    before = tune.name_of(task, Past(seen), params.featurize, params.train)
     fitted = tune.fit_at
     monkeypatch.setattr(
         tune,
         "fit_at",
         lambda rows, day, featurize, train: fitted(rows, day, featurize, changed(train, {"learning_rate": 0.5})),
     )
-    assert tune.name_of(task, seen, params.featurize, params.train) != before
+    assert tune.name_of(task, Past(seen), params.featurize, params.train) != before
 
 
 def test_more_stacked_cutoffs_than_there_are_is_written_as_it_was(six):
