@@ -1,4 +1,4 @@
-"""What a check of `models.monitoring` looks at, and what to do when it is passed: plain English for data scientists."""
+"""What a check of `models.monitoring` looks at, and what to do when it is passed: messages of the report (`reports/language.py`)."""
 
 from __future__ import annotations
 

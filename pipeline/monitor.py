@@ -31,6 +31,7 @@ from pipeline.frames import known_until, plan_from, read_matrix, write_text
 from pipeline.layout import Layout
 from pipeline.params import Monitor, Params
 from pipeline.tables import opened
+from reports.language import speaking
 from reports.monitoring import Page, render
 
 log = logging.getLogger("holdfast")
@@ -118,7 +119,8 @@ def run(layout: Layout, params: Params, model: str | None = None, strict: bool =
         "scorings": [_told(past) for past in kept],
     }
     write_text(json.dumps(found, indent=1) + "\n", layout.monitoring)
-    write_text(render(Page(found)), layout.monitoring_page)
+    with speaking(params.report.languages[0]):
+        write_text(render(Page(found)), layout.monitoring_page)
     alarms = [check for check in checks if check.verdict == "alarm"]
     log.info(
         "monitor %s: %s at %s: %s checks, %s to watch, %s alarms; %s of %s scorings kept have matured; %.1f s; wrote %s",

@@ -1,7 +1,7 @@
 """What the catalogues have to hold: `python -m reports.messages` brings them up to date, `--check` says what they lack.
 
 Messages come from `say`, `say_number` and `message` in the code of the report, from its templates, from the sentences of
-the features, from the texts of `reasons.yaml`, and from the claims of the documents.
+the features, from the texts of `reasons.yaml`, from the claims of the documents, and from the advice of monitoring.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from babel.messages.pofile import read_po, write_po
 
 from features.catalog import FEATURES
 from features.errors import ContractError
+from models.advice import ADVICE
 from models.claims import CANNOT, CLAIMS
 from models.taxonomy import TAXONOMY_FILE
 from reports import language
@@ -30,8 +31,8 @@ from reports.sentences import singular
 
 CODE = Path(__file__).parent
 ENGLISH = {
-    *("labels.py", "card.py", "monitoring.py", "monitoring_charts.py"),
-    *("labels.html.j2", "model_card.md.j2", "monitoring.html.j2", "technical.html.j2"),
+    *("labels.py", "card.py"),
+    *("labels.html.j2", "model_card.md.j2", "technical.html.j2"),
 }  # technical pages, which stay English
 TEXTS = ("remedy", "owner", "what", "what_to_do", "text", "do", "manner", "title")  # keys of `reasons.yaml` with texts
 SPOKEN: dict[str, Any] = {"say": None, "say_number": (1, 2), "message": None}
@@ -169,6 +170,8 @@ def _needed() -> Iterator[tuple[Id, str]]:
     for claim in CLAIMS:
         yield from ((text, BRACES) for text in (claim.text, claim.measured) if text)
     yield from ((text, BRACES) for text in CANNOT.values())
+    for advice in ADVICE.values():
+        yield from ((text, BRACES) for text in (advice.title, advice.meaning, advice.do))
 
 
 def _extracted(method: str, path: Path, keywords: dict[str, Any], options: dict[str, str]) -> Iterator[Id]:

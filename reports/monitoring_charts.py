@@ -8,6 +8,7 @@ from datetime import date
 
 from markupsafe import Markup, escape
 
+from reports.language import say
 from reports.words import clauses, day, number, percent, significant
 
 WIDTH = 300
@@ -38,7 +39,7 @@ def histogram(key: str, edges: Sequence[float], before: Sequence[float], now: Se
 
     Bins that are empty in both are left out. `key` starts the ids and differs between the charts of a page.
     """
-    names = [*_intervals(edges), "none"]
+    names = [*_intervals(edges), say("no value")]
     rows = [row for row in zip(names, before, now, strict=True) if row[1] or row[2]]
     top = max((share for row in rows for share in row[1:]), default=0.0) or 1.0
     step, floor, roof = (WIDTH - MARGIN) / max(len(rows), 1), HISTOGRAM - 34, 14
@@ -57,15 +58,16 @@ def histogram(key: str, edges: Sequence[float], before: Sequence[float], now: Se
             f'fill="var(--muted)">{escape(name)}</text>'
         )
     parts.append(f'<line x1="0" x2="{WIDTH}" y1="{floor}" y2="{floor}" stroke="var(--line)"/>')
-    parts.append(f'<text x="0" y="9" font-size="9" fill="var(--muted)">largest bin {escape(percent(top))}</text>')
-    told = clauses([f"{name}: {percent(first)} before, {percent(second)} now" for name, first, second in rows])
+    largest = say("largest bin {share}", share=percent(top))
+    parts.append(f'<text x="0" y="9" font-size="9" fill="var(--muted)">{escape(largest)}</text>')
+    told = clauses([_then_and_now(name, first, second) for name, first, second in rows])
     return _svg(key, HISTOGRAM, title, told, parts)
 
 
 def _intervals(edges: Sequence[float]) -> list[str]:
     """What each bin holds, by its upper edge."""
     if not edges:
-        return ["any"]
+        return [say("any")]
     return [f"≤ {_short(edge)}" for edge in edges] + [f"> {_short(edges[-1])}"]
 
 
@@ -91,7 +93,7 @@ def spans(key: str, rows: Sequence[tuple[str, Span, Span]], title: str) -> Marku
                 f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{line}" y2="{line}" stroke="var(--{color})" stroke-width="2"/>'
                 f'<circle cx="{middle:.1f}" cy="{line}" r="3.5" fill="var(--{color})"/>'
             )
-    told = clauses([f"{name}: {percent(before.value)} before, {percent(now.value)} now" for name, before, now in rows])
+    told = clauses([_then_and_now(name, before.value, now.value) for name, before, now in rows])
     return _svg(key, height, title, told, parts, width)
 
 
@@ -135,13 +137,17 @@ def timeline(
         )
     told = clauses(
         [
-            f"{line.name}, {day(when)}: {write(value)}"
+            say("{name}, {day}: {value}", name=line.name, day=day(when), value=write(value))
             for line in lines
             for when, value in zip(days, line.values, strict=True)
             if value is not None
         ]
     )
     return _svg(key, TIMELINE, title, told, parts)
+
+
+def _then_and_now(name: str, before: float, now: float) -> str:
+    return say("{name}: {before} before, {now} now", name=name, before=percent(before), now=percent(now))
 
 
 def _svg(key: str, height: int, title: str, description: str, parts: Sequence[str], width: int = WIDTH) -> Markup:

@@ -137,9 +137,6 @@ def write(site: Site, folder: Path, languages: Sequence[str] = ("en",)) -> int:
         for asset in sorted(STATIC.iterdir()):
             shutil.copyfile(asset, temporary / asset.name)
         exports.write(site, temporary / "data")
-        if site.monitoring:
-            page = monitoring.render(monitoring.Page(site.monitoring))
-            (temporary / monitoring.FILE).write_text(page, encoding="utf-8")
         return sum(_write_language(site, temporary, spoken, folders) for spoken in languages)
 
 
@@ -155,6 +152,10 @@ def _write_language(site: Site, root: Path, spoken: str, folders: Mapping[str, s
             template = engine.get_template(TEMPLATES.get(file, f"{file}.j2"))
             about = _about(site, spoken, folders, file, "")
             (place / file).write_text(template.render(**about, **context(site, links)), encoding="utf-8")
+            pages += 1
+        if site.monitoring:
+            page = monitoring.render(monitoring.Page(site.monitoring))
+            (place / monitoring.FILE).write_text(page, encoding="utf-8")
             pages += 1
         template = engine.get_template("account.html.j2")
         quiet = None if len(links.paged) >= SHOWN_FROM else True

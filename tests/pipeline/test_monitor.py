@@ -16,7 +16,7 @@ from models.advice import ADVICE, NOTHING
 from pipeline import history
 from pipeline.layout import Layout
 from pipeline.monitor import run
-from pipeline.params import load
+from pipeline.params import changed, load
 from tests.commands import holdfast
 
 CHECK = {"kind", "name", "value", "watch", "alarm", "verdict", "chance", "usual", "do"}
@@ -84,6 +84,15 @@ def test_the_same_twice_is_the_same_bytes(changeable):
     before = layout.monitoring.read_bytes(), layout.monitoring_page.read_bytes()
     run(layout, params, strict=False)
     assert (layout.monitoring.read_bytes(), layout.monitoring_page.read_bytes()) == before
+
+
+def test_the_page_is_in_the_first_of_the_reports_languages_and_the_figures_in_none(changeable):
+    layout, params = changeable
+    before = layout.monitoring.read_bytes()
+    report = changed(params.report, {"languages": ["ro", "en"]})
+    run(layout, params.model_copy(update={"report": report}), strict=False)
+    assert layout.monitoring.read_bytes() == before
+    assert '<html lang="ro">' in layout.monitoring_page.read_text()
 
 
 def test_a_planted_drift_is_named_and_passes_the_limit(changeable):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from gettext import NullTranslations
 from html import unescape
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -107,6 +108,24 @@ def words(html: str) -> str:
     """The visible words of a part of a page, whatever is open at its ends."""
     parts = re.sub(r"<[^>]*>", " ", html)
     return " ".join(unescape(parts).split())
+
+
+class Marked(NullTranslations):
+    """Every message in brackets."""
+
+    def gettext(self, message: str) -> str:
+        return f"⟦{message}⟧"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == 1 else msgid2)
+
+
+def unmarked(told: str) -> set[str]:
+    """The words of a text that stand in no message, where messages are `Marked`."""
+    while "⟦" in told:
+        told, found = re.subn(r"⟦[^⟦⟧]*⟧", "", told)
+        assert found
+    return set(re.findall(r"[^\W\d_]{2,}", told))
 
 
 def svgs(html: str) -> list[ElementTree.Element]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from gettext import NullTranslations
 
 import pytest
 from babel import Locale
 from babel.messages import Catalog
-from readers import words
+from readers import Marked, unmarked, words
 from sites import page
 from test_quality import compared
 
@@ -189,16 +188,6 @@ def test_a_message_without_a_translation_is_english(spoken):
     assert catalogue(spoken).ngettext("{n} thing of it", "{n} things of it", 2) == "{n} things of it"
 
 
-class Marked(NullTranslations):
-    """Every message in brackets."""
-
-    def gettext(self, message):
-        return f"⟦{message}⟧"
-
-    def ngettext(self, msgid1, msgid2, n):
-        return self.gettext(msgid1 if n == 1 else msgid2)
-
-
 @pytest.mark.parametrize("file", PAGES)
 def test_no_word_of_a_page_stands_outside_a_message(site, file, monkeypatch):
     champion = compared(0.8)
@@ -210,9 +199,5 @@ def test_no_word_of_a_page_stands_outside_a_message(site, file, monkeypatch):
     main = html[html.index("<header>") : html.index("</main>")]
     main = re.sub(r"<bdi[^>]*>.*?</bdi>|<code>.*?</code>", "", main)  # ids and names
     labels = re.findall(r'aria-label="([^"]*)"', main)
-    told = f"{words(main)} {' '.join(labels)}"
-    while "⟦" in told:
-        told, found = re.subn(r"⟦[^⟦⟧]*⟧", "", told)
-        assert found
-    left = set(re.findall(r"[^\W\d_]{2,}", told))
+    left = unmarked(f"{words(main)} {' '.join(labels)}")
     assert left - KNOWN == set(), left

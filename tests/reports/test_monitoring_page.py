@@ -7,13 +7,16 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from babel import Locale
+from readers import Marked, unmarked, words
 from sites import site_of
 
-from models.advice import to_do
+from models.advice import ADVICE, to_do
 from models.drift import Bins
 from models.monitoring import Limit, judge
-from reports import portfolio
-from reports.language import LANGUAGES, speaking
+from models.taxonomy import taxonomy
+from reports import language, portfolio
+from reports.language import LANGUAGES, catalogue, speaking, tag
 from reports.links import Links
 from reports.monitoring import FILE, Page, render
 from reports.monitoring_charts import Line, Span, histogram, spans, timeline
@@ -76,6 +79,29 @@ def test_nothing_to_do_and_nothing_to_compare_with():
     assert "<svg" not in page
 
 
+@pytest.mark.parametrize("spoken", LANGUAGES)
+def test_it_speaks_the_language_and_says_what_to_do_in_it(spoken):
+    with speaking(spoken):
+        page = render(Page(found_of()))
+    assert f'<html lang="{tag(spoken)}">' in page
+    do = catalogue(spoken).gettext(ADVICE["drift"].do)
+    assert f"<td>{do}</td>" in page
+    assert taxonomy().names["product"][spoken] in page
+
+
+@pytest.mark.parametrize("given", [{}, {"reference": None, "reasons": {}, "pictures": {}, "grades": [], "checks": []}])
+def test_no_word_stands_outside_a_message(given, monkeypatch):
+    monkeypatch.setattr(language, "catalogue", lambda spoken: Marked())
+    with speaking("ro"):
+        page = render(Page(found_of() | given))
+    main = page[page.index("<title>") :]
+    main = re.sub(r"<style>.*?</style>|<bdi[^>]*>.*?</bdi>|<span lang=\"en\">.*?</span>", "", main, flags=re.DOTALL)
+    labels = re.findall(r'aria-label="([^"]*)"', main)
+    left = unmarked(f"{words(main)} {' '.join(labels)}")
+    names = (word for told in taxonomy().names.values() for word in re.findall(r"\w+", told["ro"]))
+    assert left - {"mine", "recency", "AUC", *Locale.parse("ro").months["format"]["wide"].values(), *names} == set()
+
+
 def test_hostile_names_stay_text():
     page = render(Page(found_of(name=HOSTILE, source=HOSTILE)))
     assert HOSTILE not in page
@@ -86,7 +112,7 @@ def test_hostile_names_stay_text():
 def test_charts_say_in_words_what_they_show():
     shown = histogram("k", [0.0, 1.0], [0.5, 0.5, 0.0, 0.0], [0.25, 0.5, 0.0, 0.25], "T<")
     assert "T&lt;" in shown
-    assert "≤ 0: 50% before, 25% now; ≤ 1: 50% before, 50% now; none: 0% before, 25% now" in shown
+    assert "≤ 0: 50% before, 25% now; ≤ 1: 50% before, 50% now; no value: 0% before, 25% now" in shown
     assert shown.count("<rect") == 6
     shown = spans("k", [("Product", Span(0.2, 0.1, 0.3), Span(0.4, 0.3, 0.5))], "T")
     assert "Product: 20% before, 40% now" in shown
@@ -110,9 +136,9 @@ def test_the_portfolio_names_the_verdict(spoken, value):
 
 def test_the_site_holds_the_page_where_it_was_monitored(tmp_path):
     write(replace(site_of(), monitoring=found_of()), tmp_path / "report", ["en", "ro"])
-    assert (tmp_path / "report" / FILE).exists()
-    assert f'href="{FILE}"' in (tmp_path / "report/index.html").read_text()
-    assert f'href="../{FILE}"' in (tmp_path / "report/ro/index.html").read_text()
+    for folder, spoken in (("report", "en"), ("report/ro", "ro")):
+        assert f'<html lang="{spoken}">' in (tmp_path / folder / FILE).read_text()
+        assert f'href="{FILE}"' in (tmp_path / folder / "index.html").read_text()
     write(site_of(), tmp_path / "plain")
     assert not (tmp_path / "plain" / FILE).exists()
     assert FILE not in (tmp_path / "plain/index.html").read_text()
