@@ -154,7 +154,7 @@ class _Ensemble:
             "monotone_constraints": list(directions),
             "seed": seed,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "verbosity": -1,
         }
         data = lgb.Dataset(values, label, feature_name=list(names), params=parameters, free_raw_data=False)
@@ -162,11 +162,13 @@ class _Ensemble:
 
     def boost(self, gradient: FloatArray, curvature: FloatArray) -> None:
         """Add a tree."""
-        done = self.booster.current_iteration()
         self.booster.update(fobj=lambda _scores, _data: (gradient, curvature))
-        if self.booster.current_iteration() > done:
-            tree = self.booster.predict(self.values, start_iteration=done, num_iteration=1, raw_score=True)
-            self.score += np.asarray(tree, dtype=np.float64)
+        # LightGBM keeps the sum of its trees over the rows it learns from and shows it to measures alone
+        self.booster.eval_train(feval=self._keep)
+
+    def _keep(self, scores: FloatArray, _data: lgb.Dataset) -> tuple[str, float, bool]:
+        self.score = np.array(scores, dtype=np.float64)
+        return "", 0.0, True
 
 
 def _can_split(values: FloatArray, least: int) -> bool:
