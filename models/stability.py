@@ -51,8 +51,8 @@ def placebo_share(
 ) -> float:
     """The mean share that `code` gets in `judged` when its evidence is another account's: a reason that is none.
 
-    The model learns anew from `rows` (as `competing.fit` takes them, with their `weight`) in which the accounts have swapped all evidence for
-    `code`; so have those of `judged`. What is left is what chance and the floor of the shares give.
+    The model learns anew from `rows` (as `competing.fit` takes them, with their `weight`) in which the accounts have swapped
+    all evidence for `code`; so have those of `judged`. What is left is what chance and the floor of the shares give.
     """
     own = [name for name in features if DECLARED[name].reason == code]
     accounts = np.unique(np.concatenate([rows["account_id"].to_numpy(), judged["account_id"].to_numpy()]))
