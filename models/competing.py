@@ -140,7 +140,7 @@ class _Ensemble:
         directions: Sequence[int],
         names: Sequence[str],
     ) -> None:
-        self.values, self.score = values, np.zeros(len(values))
+        self.score = np.zeros(len(values))
         parameters = {
             "objective": "none",
             "learning_rate": recipe.learning_rate,
@@ -157,7 +157,7 @@ class _Ensemble:
             "force_row_wise": True,
             "verbosity": -1,
         }
-        data = lgb.Dataset(values, label, feature_name=list(names), params=parameters, free_raw_data=False)
+        data = lgb.Dataset(values, label, feature_name=list(names), params=parameters)
         self.booster = lgb.Booster(parameters, data)
 
     def boost(self, gradient: FloatArray, curvature: FloatArray) -> None:
@@ -165,8 +165,11 @@ class _Ensemble:
         done = self.booster.current_iteration()
         self.booster.update(fobj=lambda _scores, _data: (gradient, curvature))
         if self.booster.current_iteration() > done:
-            tree = self.booster.predict(self.values, start_iteration=done, num_iteration=1, raw_score=True)
-            self.score += np.asarray(tree, dtype=np.float64)
+            self.booster.eval_train(self._keep)  # LightGBM has it summed up already; predict walks every row again
+
+    def _keep(self, score: FloatArray, _data: lgb.Dataset) -> tuple[str, float, bool]:
+        self.score = np.array(score, dtype=np.float64)
+        return "", 0.0, True
 
 
 def _can_split(values: FloatArray, least: int) -> bool:
