@@ -154,7 +154,7 @@ class _Ensemble:
             "monotone_constraints": list(directions),
             "seed": seed,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "verbosity": -1,
         }
         data = lgb.Dataset(values, label, feature_name=list(names), params=parameters)
@@ -162,13 +162,12 @@ class _Ensemble:
 
     def boost(self, gradient: FloatArray, curvature: FloatArray) -> None:
         """Add a tree."""
-        done = self.booster.current_iteration()
         self.booster.update(fobj=lambda _scores, _data: (gradient, curvature))
-        if self.booster.current_iteration() > done:
-            self.booster.eval_train(self._keep)  # LightGBM has it summed up already; predict walks every row again
+        # LightGBM keeps the sum of its trees over the rows it learns from and shows it to measures alone
+        self.booster.eval_train(feval=self._keep)
 
-    def _keep(self, score: FloatArray, _data: lgb.Dataset) -> tuple[str, float, bool]:
-        self.score = np.array(score, dtype=np.float64)
+    def _keep(self, scores: FloatArray, _data: lgb.Dataset) -> tuple[str, float, bool]:
+        self.score = np.array(scores, dtype=np.float64)
         return "", 0.0, True
 
 

@@ -62,7 +62,7 @@ class Recipe:
             "lambda_l2": self.l2,
             "seed": self.seed,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "verbosity": -1,
         }
 
