@@ -19,7 +19,7 @@ from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from benchmarks.markets import Simulated, simulated
-from features.catalog import FEATURES
+from benchmarks.reason_rivals import ALL, CODES, most_common, of_positive, told, z_scores
 from market.scenarios import SCENARIOS
 from models import competing, exits
 from models.attribution import contributions, grouped
@@ -28,14 +28,11 @@ from models.metrics import ece, tally
 from models.naming import least_share, name
 from models.shares import UNEXPLAINED
 from models.stability import placebo_share, top_changes
-from models.taxonomy import taxonomy
 from pipeline.frames import label_of
 from pipeline.params import Params
 from pipeline.train import fit_at, fit_causes
 
 FloatArray = npt.NDArray[np.float64]
-CODES = taxonomy().codes
-ALL = (*CODES, UNEXPLAINED)
 SIX = CODES[:6]
 AMONG = {"rel7": (*SIX, "natural_end"), "rel6": SIX, "rel8": CODES}
 QUARTER = 3  # periods between test cut-offs
@@ -44,6 +41,7 @@ AUDITED = 100
 RESAMPLES = 200
 LEVEL = 0.95
 OURS = "Holdfast"
+TOLD = "told every true reason"
 TAUGHT = f"Holdfast, {AUDITED} audited exits"
 WRITTEN = f"Holdfast, {AUDITED} audited exits and the unaudited ones"
 
@@ -100,19 +98,19 @@ def measure(scenario: str, seed: int, placebo: str | None, accounts: int, period
 
     known, why = known_at(tests[0]), causes_at(tests[0])
     losses = true_losses(market, tests)
-    told = losses[["account_id", "as_of", "reason", *(f"hazard_{code}" for code in ALL)]]
+    truth = losses[["account_id", "as_of", "reason", *(f"hazard_{code}" for code in ALL)]]
     judged = _judged(why, market, losses)
     share = _by_loss(why, judged, losses)
     if placebo is None:
-        return Market(scenario, seed, told, {OURS: share}, {}, {})
+        return Market(scenario, seed, truth, {OURS: share}, {}, {})
 
     month_before = _by_loss(causes_at(period.before(tests[0], 1)), judged, losses)
     shap = grouped(contributions(fit_at(known, tests[0], params.featurize, params.train), losses)[0])
-    common = known_reasons(market, tests[0]).value_counts(normalize=True)
     methods = {
-        "most common reason": pd.DataFrame({f"share_{code}": common.get(code, 0.0) for code in ALL}, losses.index),
+        "most common reason": most_common(known_reasons(market, tests[0]), losses.index),
+        TOLD: told(_past(why, market, known), judged, features, seed).reindex(losses.index),
         "largest z-score": z_scores(losses, known[known["as_of"] == max(known["as_of"])]),
-        "SHAP of the risk model by reason": _of_positive(shap),
+        "SHAP of the risk model by reason": of_positive(shap),
         OURS: share,
         **{
             method: _by_loss(learned, judged, losses)
@@ -126,7 +124,7 @@ def measure(scenario: str, seed: int, placebo: str | None, accounts: int, period
         recipe,
         placebo,
     )
-    return Market(scenario, seed, told, methods, top_changes(month_before, share), {placebo: got})
+    return Market(scenario, seed, truth, methods, top_changes(month_before, share), {placebo: got})
 
 
 def true_losses(market: Simulated, tests: Sequence[date]) -> pd.DataFrame:
@@ -148,33 +146,6 @@ def known_reasons(market: Simulated, before: date) -> pd.Series[str]:
     return truth.loc[truth["lost"] & (truth["period"] < pd.Timestamp(before)), "reason"]
 
 
-def z_scores(losses: pd.DataFrame, healthy: pd.DataFrame) -> pd.DataFrame:
-    """By reason the largest z-score of its features in the direction in which they harm, against all accounts.
-
-    They are no shares: only their order counts.
-    """
-    result = {}
-    for code in CODES:
-        own = [feature for feature in FEATURES if feature.reason == code and feature.name in losses]
-        sign = np.array([1.0 if feature.direction == "rises" else -1.0 for feature in own])
-        names = [feature.name for feature in own]
-        spread = healthy[names].std().replace(0, np.nan)
-        result[f"share_{code}"] = ((losses[names] - healthy[names].mean()) / spread * sign).max(axis=1).fillna(-np.inf)
-    return pd.DataFrame(result)
-
-
-def _of_positive(groups: pd.DataFrame) -> pd.DataFrame:
-    """What pushes the risk up, as shares of all that does; symptoms and context count as unexplained.
-
-    Where nothing else does, the order of what is below zero is kept by shares next to nothing.
-    """
-    values = groups.reindex(columns=list(CODES)).fillna(0.0)
-    rest = groups.drop(columns=[code for code in CODES if code in groups]).clip(lower=0.0).sum(axis=1)
-    up = values.clip(lower=0.0) + 1e-9 * np.exp(values)
-    total = up.sum(axis=1) + rest
-    return up.div(total, axis=0).add_prefix("share_").assign(share_unexplained=rest / total)
-
-
 def _judged(why: CauseModel, market: Simulated, losses: pd.DataFrame) -> pd.DataFrame:
     """The rows each loss is judged by, as `holdfast score` takes them, with the `loss`' number."""
     periods = {
@@ -184,6 +155,14 @@ def _judged(why: CauseModel, market: Simulated, losses: pd.DataFrame) -> pd.Data
     wanted = losses[["account_id", "as_of"]].assign(loss=losses.index)
     wanted["as_of"] = wanted["as_of"].map(periods)
     return market.matrix.merge(wanted.explode("as_of"), on=["account_id", "as_of"])
+
+
+def _past(why: CauseModel, market: Simulated, known: pd.DataFrame) -> pd.DataFrame:
+    """The rows that each loss of the past would have been judged by, with its true `reason`."""
+    days = [day for day in set(known["as_of"]) if market.cutoffs.index(day) >= why.recipe.lags]
+    losses = true_losses(market, days)
+    rows = _judged(why, market, losses)
+    return rows.assign(reason=rows["loss"].map(losses["reason"])).drop_duplicates(["account_id", "as_of"])
 
 
 def _by_loss(why: CauseModel, judged: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:

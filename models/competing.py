@@ -140,7 +140,7 @@ class _Ensemble:
         directions: Sequence[int],
         names: Sequence[str],
     ) -> None:
-        self.values, self.score = values, np.zeros(len(values))
+        self.score = np.zeros(len(values))
         parameters = {
             "objective": "none",
             "learning_rate": recipe.learning_rate,
@@ -157,7 +157,7 @@ class _Ensemble:
             "force_col_wise": True,
             "verbosity": -1,
         }
-        data = lgb.Dataset(values, label, feature_name=list(names), params=parameters, free_raw_data=False)
+        data = lgb.Dataset(values, label, feature_name=list(names), params=parameters)
         self.booster = lgb.Booster(parameters, data)
 
     def boost(self, gradient: FloatArray, curvature: FloatArray) -> None:

@@ -1,6 +1,7 @@
 """What the benchmark of reasons measures: right answers against the best there are, calibration, names."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import reasons
-from benchmarks.reasons import ALL, CODES, OURS, SIX, TAUGHT, Market, Measured, metrics_of, table, worst
+from benchmarks.reasons import ALL, CODES, OURS, SIX, TAUGHT, TOLD, Market, Measured, metrics_of, table, worst
 from benchmarks.reasons_page import page, picture
 from models.naming import least_share
 from pipeline.params import load
@@ -102,8 +103,21 @@ def test_the_page_tells_what_was_measured(params, tmp_path):
     assert "another reason's in 5.0% of the losses" in text
     assert "gets 2.0% of the shares" in text
     assert "nan" not in text
+    assert "told every true reason, Holdfast" not in text  # nothing is said of a method that was not measured
     picture(markets, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
+
+
+def test_the_page_tells_how_far_it_is_from_being_told_every_reason(params):
+    market = market_of(1, lambda true: true[::-1])
+    best = market_of(1).methods[OURS]
+    markets = [replace(market, methods={**market.methods, TOLD: best})]
+    means = table(markets, params)[1]["rel7"]
+    off = means[TOLD].value - means[OURS].value
+    assert off > 0.3
+    assert f"without a single one is {off:.3f} lower in rel7, " in page(markets, params, "command")
+    turned = [replace(market, methods={**market.methods, TOLD: market.methods[OURS], OURS: best})]
+    assert f"without a single one is {off:.3f} higher in rel7, " in page(turned, params, "command")
 
 
 def test_a_small_market_from_simulation_to_shares(params):
@@ -116,10 +130,12 @@ def test_a_small_market_from_simulation_to_shares(params):
     (market,) = reasons.run([5], ["plain"], 400, 36, small, 1)
     assert len(market.losses) > 15
     assert set(market.methods) == {
-        *("most common reason", "largest z-score", "SHAP of the risk model by reason", OURS, TAUGHT, reasons.WRITTEN)
+        *("most common reason", TOLD, "largest z-score", "SHAP of the risk model by reason"),
+        *(OURS, TAUGHT, reasons.WRITTEN),
     }
     assert all(len(share) == len(market.losses) for share in market.methods.values())
-    np.testing.assert_allclose(market.methods[OURS].sum(axis=1), 1.0)
+    for method in (OURS, TOLD):
+        np.testing.assert_allclose(market.methods[method].sum(axis=1), 1.0)
     assert 0 <= market.stability["all"] <= 1
     assert list(market.placebo) == ["competitor"]
     json.dumps({code: float(got) for code, got in market.placebo.items()})
