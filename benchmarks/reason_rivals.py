@@ -68,8 +68,9 @@ def told(past: pd.DataFrame, judged: pd.DataFrame, features: Sequence[str], seed
     """Shares by a model that learned from the true reasons of past losses, mean over the rows of each `loss`.
 
     `past`: rows of evidence of losses with their true `reason`; `judged`: rows with the number of a `loss`. One LightGBM
-    of all reasons, over the `features` that are evidence for any. Trees of two, four and eight leaves, 60 to 150 of them,
-    monotone or not, of all features or each reason's own, differ by .02 at most.
+    of all reasons, over the `features` that are evidence for any. On plain and hidden markets of seed 31 it was right as
+    often as any other tried or oftener: two or eight leaves, 100 to 150 trees, signs beside the evidence, a monotone model
+    for each reason over its own evidence alone (rel7 .68 to .71 hidden, .76 to .78 plain).
     """
     names = [name for name in features if DECLARED[name].reason in CODES]
     number = past["reason"].map({code: place for place, code in enumerate(ALL)})
