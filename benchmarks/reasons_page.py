@@ -216,9 +216,8 @@ def _told(means: pd.DataFrame) -> list[str]:
     """How far the shares are from those of the model that was told every true reason."""
     if TOLD not in means.index:
         return []
-    best: Mapping[str, Any] = means.loc[TOLD].to_dict()
-    own: Mapping[str, Any] = means.loc[OURS].to_dict()
-    off = {metric: best[metric].value - own[metric].value for metric in ("rel7", "rel6", "rel8")}
+    values = means.loc[[TOLD, OURS], ["rel7", "rel6", "rel8"]].map(lambda cell: cell.value)
+    off = {metric: float(by) for metric, by in values.T[TOLD].sub(values.T[OURS]).items()}
     said = ", ".join(f"{abs(by):.3f} {'lower' if by > 0 else 'higher'} in {metric}" for metric, by in off.items())
     return [f"Against the model that was told every true reason, {OURS} without a single one is {said}.", ""]
 
