@@ -53,6 +53,7 @@ def stages_alone(command: list[str], cwd: Path, env: dict[str, str]) -> subproce
     return subprocess.CompletedProcess(command, 0)
 
 
+@pytest.mark.slow
 def test_a_database_becomes_a_report(project, monkeypatch):
     monkeypatch.setenv(VARIABLE, "duckdb://crm.duckdb")
     monkeypatch.setattr(run.subprocess, "run", stages_alone)
