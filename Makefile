@@ -17,13 +17,12 @@ test: .venv/installed
 
 check: .venv/installed  ## what takes too long for `make test`
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadscope -m slow
-	HOLDFAST_FUZZ=1000 pytest tests/pipeline/test_ingest_fuzz.py
 
 snippets: .venv/installed  ## what README, docs and notebooks show, typed
 	OMP_NUM_THREADS=1 pytest --numprocesses auto -m snippets
 
 browser: .venv/installed  ## needs Chromium
-	OMP_NUM_THREADS=1 pytest tests/browser
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile tests/browser
 
 spark: .venv/installed .venv/spark  ## needs Java 17
 	OMP_NUM_THREADS=1 pytest -m spark

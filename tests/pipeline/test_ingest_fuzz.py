@@ -1,13 +1,9 @@
-"""Files nobody would send on purpose: each is ingested exactly, or refused by name, and what lay there stays.
-
-`HOLDFAST_FUZZ=1000` tries so many; without it there are 200.
-"""
+"""Files nobody would send on purpose: each is ingested exactly, or refused by name, and what lay there stays."""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -163,15 +159,26 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(
-    max_examples=int(os.environ.get("HOLDFAST_FUZZ", "200")),
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    database=None,
+FEW = settings(
+    max_examples=200, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
+MANY = settings(FEW, max_examples=1000)
+
+
+@FEW
 @given(file=files())
 def test_a_file_is_ingested_exactly_or_refused_by_name(project: Path, file: tuple[str, bytes, bool]) -> None:
+    _ingested_or_refused(project, file)
+
+
+@pytest.mark.slow
+@MANY
+@given(file=files())
+def test_so_are_a_thousand_files(project: Path, file: tuple[str, bytes, bool]) -> None:
+    _ingested_or_refused(project, file)
+
+
+def _ingested_or_refused(project: Path, file: tuple[str, bytes, bool]) -> None:
     suffix, content, whole = file
     out = project / "data" / "contract"
     (out / "tables").mkdir(parents=True, exist_ok=True)
