@@ -11,9 +11,9 @@ sum of small trees over the evidence for k alone, monotone in the declared harm 
 bags that are averaged); g takes up what is no cause and is then dropped.
 
 The decision to leave comes before the silence. So an account is judged by its evidence at the as_of and at the `lags`
-cut-offs before it. A value that is missing is no evidence: it counts as that of a healthy peer. Evidence that hardly
-ever varied where the model learned (a company in its first crisis) cannot have taught anything: where it is present, its
-reason keeps the hazard that every reason has before anything is learned.
+cut-offs before it. A value that is missing is no evidence: it counts as that of a healthy peer. Evidence worse than any
+the model learned from (a company in its first crisis) cannot have taught anything: where it is present, its reason has a
+hazard of `untried` more.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CauseRecipe:
 
     Evidence is set against the label `lead` periods later, and an account judged by that of the as_of and of `lags`
     periods before. `bags` models learn from `bag_share` of the accounts each: `warm` rounds for g alone, then `rounds` of
-    a tree for g and one for each reason. `power`, `floor` and `unexplained` turn hazards into shares (`models/shares.py`).
+    a tree for g and one for each reason. `untried`: hazard of evidence worse than any that was learned from. `power`, `floor` and `unexplained` turn hazards into shares (`models/shares.py`).
     """
 
     lead: int
@@ -62,6 +62,7 @@ class CauseRecipe:
     leaves: int
     min_leaf: int
     l2: float
+    untried: float
     power: float
     floor: float
     unexplained: float
@@ -72,15 +73,15 @@ class CauseRecipe:
 class CauseModel:
     """Trees of log hazards, a booster a bag for each reason, and the `features` of each reason.
 
-    `healthy`: by feature the value that stands for a missing one. `untried`: by feature that hardly varied in training
-    the value it usually had. `exits`: what recorded losses taught (`models/exits.py`): "offsets" by code, and how they
+    `healthy`: by feature the value that stands for a missing one. `tried`: by feature the value up to which it was seen
+    in training, towards harm. `exits`: what recorded losses taught (`models/exits.py`): "offsets" by code, and how they
     were found; empty where nothing was learned. A reason whose evidence hardly varied has features but no trees.
     """
 
     boosters: Mapping[str, Sequence[lgb.Booster]]
     features: Mapping[str, Sequence[str]]
     healthy: Mapping[str, float]
-    untried: Mapping[str, float]
+    tried: Mapping[str, float]
     recipe: CauseRecipe
     exits: Mapping[str, Any]
 
@@ -109,7 +110,7 @@ class CauseModel:
         """The hazards as each bag alone would have them."""
         results: list[dict[str, FloatArray]] = [{} for _ in range(self.recipe.bags)]
         for reason, names in self.features.items():
-            untried = np.asarray(START * self._untried(reason, frame).any(axis=1), dtype=np.float64)
+            untried = np.asarray(self.recipe.untried * self._untried(reason, frame).any(axis=1), dtype=np.float64)
             absent = np.array([[self.healthy[name] for name in names]])
             values = np.concatenate([absent, self._inputs(reason, frame)])
             for bag, result in enumerate(results):
@@ -122,7 +123,7 @@ class CauseModel:
     def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What each value adds to its reason's log hazard, (rows, features of all reasons): mean SHAP value over bags.
 
-        Evidence that is present but was hardly seen in training adds what doubles the hazard it starts from.
+        Evidence worse than any in training adds what raises the hazard that a reason starts from by `untried`.
         """
         names = [name for of_reason in self.features.values() for name in of_reason]
         values = pd.DataFrame(0.0, index=frame.index, columns=names)
@@ -131,7 +132,7 @@ class CauseModel:
             for booster in boosters:
                 values[own] += GroupShap.of(booster, range(len(own))).values(inputs) / len(boosters)
         for reason in self.features:
-            values[list(self.features[reason])] += np.log(2) * self._untried(reason, frame)
+            values[list(self.features[reason])] += np.log1p(self.recipe.untried / START) * self._untried(reason, frame)
         return values
 
     @property
@@ -162,7 +163,7 @@ class CauseModel:
         try:
             recipe = CauseRecipe(**content["recipe"])
             files = {reason: [_file(reason, bag) for bag in range(recipe.bags)] for reason in content["learned"]}
-            others = (content["features"], content["healthy"], content["untried"], recipe, content["exits"])
+            others = (content["features"], content["healthy"], content["tried"], recipe, content["exits"])
         except (KeyError, TypeError):
             raise ConfigurationError(
                 f"{folder} holds a model of causes from another version of Holdfast. Run `holdfast train` again."
@@ -181,7 +182,7 @@ class CauseModel:
             "features": {reason: list(names) for reason, names in self.features.items()},
             "learned": list(self.boosters),
             "healthy": dict(self.healthy),
-            "untried": dict(self.untried),
+            "tried": dict(self.tried),
             "recipe": asdict(self.recipe),
             "exits": dict(self.exits),
         }
@@ -190,11 +191,11 @@ class CauseModel:
         return filled(frame, self.features[reason], self.healthy)
 
     def _untried(self, reason: str, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
-        """Where a value is worse than the one that a feature hardly ever left in training: (rows, features)."""
+        """Where a value is worse than those that its feature had in training: (rows, features)."""
         names = self.features[reason]
-        usual = np.array([self.untried.get(name, np.nan) for name in names])
+        tried = np.array([self.tried.get(name, np.nan) for name in names])
         harm = np.array([MONOTONE[DECLARED[name].direction] for name in names])
-        return np.asarray((frame[list(names)].to_numpy(dtype=np.float64) - usual) * harm > 0)
+        return np.asarray((frame[list(names)].to_numpy(dtype=np.float64) - tried) * harm > 0)
 
 
 def filled(frame: pd.DataFrame, names: Sequence[str], healthy: Mapping[str, float]) -> FloatArray:

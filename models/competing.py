@@ -16,6 +16,7 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from features.catalog import DECLARED
@@ -26,6 +27,9 @@ from models.sampling import least_rows
 
 NO_CAUSE = ("symptom", "context")
 FEW = 20  # rows that LightGBM puts into a bin of their own for sure
+BEYOND = (
+    0.5  # of the way from the usual value to the worst that `min_leaf` rows had: chance goes as far, and no farther
+)
 LEAST_CURVATURE = 1e-5  # keeps a leaf's value finite where a cause is all but absent
 
 
@@ -58,28 +62,30 @@ def fit(
     by_reason = dict(sorted(by_reason.items()))  # as they are read back
     names = [name for of_reason in by_reason.values() for name in of_reason]
     healthy = {name: _healthy(rows[name].to_numpy(dtype=np.float64), name, weight) for name in names}
-    untried = {name: value for name in names if (value := _untried(rows[name], least)) is not None}
+    tried = {name: value for name in names if (value := _tried(rows[name], least)) is not None}
     values = {reason: filled(rows, of_reason, healthy) for reason, of_reason in by_reason.items()}
     values = {reason: own for reason, own in values.items() if _can_split(own, least)}
     label = rows["label"].to_numpy(dtype=np.float64)
     if not values or len(np.unique(label)) < 2:
-        return CauseModel({}, by_reason, healthy, untried, recipe, {})
+        return CauseModel({}, by_reason, healthy, tried, recipe, {})
 
     counts = np.ones(len(rows)) if weight is None else weight
     taught = replace(recipe, min_leaf=least)
     signs = rows[plain].to_numpy(dtype=np.float64)
-    bags: list[Mapping[str, lgb.Booster]] = []
+
+    def learned(bag: int) -> Mapping[str, lgb.Booster]:
+        chosen = _in_bag(rows["account_id"], recipe, bag)
+        market = _Market(label[chosen], counts[chosen], signs[chosen], plain, taught, recipe.seed + bag)
+        for reason, own in values.items():
+            market.add(reason, own[chosen], by_reason[reason])
+        return market.learn(bar)
+
     with tqdm(
         total=recipe.bags * (recipe.warm + recipe.rounds), desc="causes", disable=None if progress else True
     ) as bar:
-        for bag in range(recipe.bags):
-            chosen = _in_bag(rows["account_id"], recipe, bag)
-            market = _Market(label[chosen], counts[chosen], signs[chosen], plain, taught, recipe.seed + bag)
-            for reason, own in values.items():
-                market.add(reason, own[chosen], by_reason[reason])
-            bags.append(market.learn(bar))
+        bags = Parallel(n_jobs=-1, require="sharedmem")(delayed(learned)(bag) for bag in range(recipe.bags))
     boosters = {reason: [bag[reason] for bag in bags] for reason in values if all(reason in bag for bag in bags)}
-    return CauseModel(boosters, by_reason, healthy, untried, recipe, {})
+    return CauseModel(boosters, by_reason, healthy, tried, recipe, {})
 
 
 class _Market:
@@ -155,6 +161,7 @@ class _Ensemble:
             "seed": seed,
             "deterministic": True,
             "force_col_wise": True,
+            "num_threads": 1,  # the bags are learned side by side: threads for a stump would mostly wait for each other
             "verbosity": -1,
         }
         data = lgb.Dataset(values, label, feature_name=list(names), params=parameters)
@@ -194,13 +201,16 @@ def _healthy(values: FloatArray, name: str, weight: FloatArray | None) -> float:
     return float(np.quantile(values[there], good, weights=weight[there], method="inverted_cdf"))
 
 
-def _untried(values: pd.Series[float], least: int) -> float | None:
-    """The usual value of a feature that hardly ever had another, None for one that varied or was never known."""
-    known = values.dropna().to_numpy(dtype=np.float64)
+def _tried(values: pd.Series[float], least: int) -> float | None:
+    """How far into harm a feature went in training, and half as far again from its usual value: no tree has learned what
+    lies beyond. The usual value itself of one that hardly ever left it; None for one that was never known."""
+    harm = MONOTONE[DECLARED[str(values.name)].direction]
+    known = np.sort(values.dropna().to_numpy(dtype=np.float64) * harm)
     if not len(known):
         return None
-    usual = float(np.sort(known)[len(known) // 2])
-    return usual if (known != usual).sum() < max(least, FEW) else None
+    usual = known[len(known) // 2]
+    worst = max(known[max(len(known) - max(least, FEW), 0)], usual)
+    return float(harm * (worst + BEYOND * (worst - usual)))
 
 
 def _in_bag(accounts: pd.Series[str], recipe: CauseRecipe, bag: int) -> npt.NDArray[np.bool_]:

@@ -156,6 +156,7 @@ class Reasons(Section):
     leaves: int = Field(ge=2)
     min_leaf: int = Field(ge=1)
     l2: float = Field(ge=0)
+    untried: float = Field(ge=0)
     power: float = Field(gt=0, le=1)
     floor: float = Field(gt=0)
     unexplained: float = Field(gt=0)

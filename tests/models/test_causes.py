@@ -161,19 +161,39 @@ def test_constant_and_empty_evidence_does_no_harm(market):
 
 
 @pytest.mark.parametrize("rows", [1, 2, 49])
-def test_evidence_that_was_hardly_ever_seen_keeps_the_hazard_of_the_start(market, rows):
+def test_evidence_that_was_hardly_ever_seen_has_the_hazard_of_the_untried(market, rows):
     frame = market[0].assign(manager_absent=0.0)
     frame.loc[: rows - 1, "manager_absent"] = np.arange(rows) + 1.0
     model = fit(frame, NAMES, RECIPE, progress=False)
-    assert model.untried == {"manager_absent": 0.0}
+    assert model.tried["manager_absent"] == 0.0
     hazards = model.hazards(frame)["staff_turnover"]
-    assert (hazards[:rows] == START).all()
+    assert (hazards[:rows] == RECIPE.untried).all()
     assert (hazards[rows:] == 0).all()
     told = model.contributions(frame)["manager_absent"]
-    assert (told[:rows] == np.log(2)).all()
+    assert (told[:rows] == np.log1p(RECIPE.untried / START)).all()
     assert (told[rows:] == 0).all()
     better = frame.head(1).assign(manager_absent=-1.0)
     assert model.hazards(better)["staff_turnover"].tolist() == [0.0]
+
+
+def test_evidence_far_worse_than_any_before_has_the_hazard_of_the_untried_beside_what_was_learned(market, model):
+    """Towards harm only, half as far again as the worst fifty went from the usual value, and in steps that never fall."""
+    frame = market[0]
+    worst = np.sort(frame["manager_absent"])[-RECIPE.min_leaf]
+    assert model.tried["manager_absent"] == worst * 1.5
+    low = np.sort(frame["wallet_share_3"].dropna())
+    assert model.tried["wallet_share_3"] == pytest.approx(
+        1.5 * low[RECIPE.min_leaf - 1] - 0.5 * low[(len(low) - 1) // 2]
+    )
+    row = frame.head(1).assign(manager_absent=worst * 1.5)
+    beyond = row.assign(manager_absent=worst * 1.5 + 1)
+    found, more = (model.hazards(rows)["staff_turnover"].item() for rows in (row, beyond))
+    assert more == pytest.approx(found + RECIPE.untried)
+    assert found > 0
+    told, told_more = (model.contributions(rows)["manager_absent"].item() for rows in (row, beyond))
+    assert told_more == pytest.approx(told + np.log1p(RECIPE.untried / START))
+    for column in set(EVIDENCE.values()) - {"staff_turnover"}:
+        assert model.hazards(row)[column].item() == model.hazards(beyond)[column].item()
 
 
 @pytest.mark.parametrize("rows", [80, 120])
@@ -181,7 +201,7 @@ def test_evidence_of_few_accounts_does_no_harm_and_is_read_back_the_same(market,
     frame = market[0].assign(manager_absent=0.0)
     frame.loc[: rows - 1, "manager_absent"] = np.arange(rows) + 1.0
     model = fit(frame, NAMES, RECIPE, progress=False)
-    assert model.untried == {}
+    assert model.tried["manager_absent"] > 0
     assert np.isfinite(model.hazards(frame).to_numpy()).all()
     model.save(tmp_path / "model")
     assert CauseModel.load(tmp_path / "model").content_hash == model.content_hash
