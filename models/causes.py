@@ -49,7 +49,9 @@ class CauseRecipe:
 
     Evidence is set against the label `lead` periods later, and an account judged by that of the as_of and of `lags`
     periods before. `bags` models learn from `bag_share` of the accounts each: `warm` rounds for g alone, then `rounds` of
-    a tree for g and one for each reason. `untried`: hazard of evidence worse than any that was learned from. `power`, `floor` and `unexplained` turn hazards into shares (`models/shares.py`).
+    a tree for g and one for each reason. The trees of a bag have as many leaves as the next of `leaves`, in turn.
+    `untried`: hazard of evidence worse than any that was learned from. `power`, `floor` and `unexplained` turn hazards
+    into shares (`models/shares.py`).
     """
 
     lead: int
@@ -59,7 +61,7 @@ class CauseRecipe:
     warm: int
     rounds: int
     learning_rate: float
-    leaves: int
+    leaves: tuple[int, ...]
     min_leaf: int
     l2: float
     untried: float
@@ -161,7 +163,7 @@ class CauseModel:
             raise ConfigurationError(f"{folder} holds no model of causes. Run `holdfast train` first.")
         saved, content = read_meta(folder / META_FILE)
         try:
-            recipe = CauseRecipe(**content["recipe"])
+            recipe = CauseRecipe(**{**content["recipe"], "leaves": tuple(content["recipe"]["leaves"])})
             files = {reason: [_file(reason, bag) for bag in range(recipe.bags)] for reason in content["learned"]}
             others = (content["features"], content["healthy"], content["tried"], recipe, content["exits"])
         except (KeyError, TypeError):

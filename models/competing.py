@@ -75,7 +75,7 @@ def fit(
 
     def learned(bag: int) -> Mapping[str, lgb.Booster]:
         chosen = _in_bag(rows["account_id"], recipe, bag)
-        market = _Market(label[chosen], counts[chosen], signs[chosen], plain, taught, recipe.seed + bag)
+        market = _Market(label[chosen], counts[chosen], signs[chosen], plain, taught, bag)
         for reason, own in values.items():
             market.add(reason, own[chosen], by_reason[reason])
         return market.learn(bar)
@@ -98,17 +98,17 @@ class _Market:
         signs: FloatArray,
         names: Sequence[str],
         recipe: CauseRecipe,
-        seed: int,
+        bag: int,
     ) -> None:
-        self.label, self.weight, self.recipe, self.seed = label, weight, recipe, seed
-        self.signs = _Ensemble(signs, label, recipe, seed, [0] * len(names), names)
+        self.label, self.weight, self.recipe, self.bag = label, weight, recipe, bag
+        self.signs = _Ensemble(signs, label, recipe, bag, [0] * len(names), names)
         self.causes: dict[str, _Ensemble] = {}
 
     def add(self, reason: str, values: FloatArray, names: Sequence[str]) -> None:
         """Let `reason` take part, unless its evidence does not vary among these accounts."""
         if _can_split(values, self.recipe.min_leaf):
             directions = [MONOTONE[DECLARED[name].direction] for name in names]
-            self.causes[reason] = _Ensemble(values, self.label, self.recipe, self.seed, directions, names)
+            self.causes[reason] = _Ensemble(values, self.label, self.recipe, self.bag, directions, names)
 
     def learn(self, bar: tqdm[Any]) -> dict[str, lgb.Booster]:
         """Boost all in turn; the trees of each reason."""
@@ -142,7 +142,7 @@ class _Ensemble:
         values: FloatArray,
         label: FloatArray,
         recipe: CauseRecipe,
-        seed: int,
+        bag: int,
         directions: Sequence[int],
         names: Sequence[str],
     ) -> None:
@@ -150,7 +150,7 @@ class _Ensemble:
         parameters = {
             "objective": "none",
             "learning_rate": recipe.learning_rate,
-            "num_leaves": recipe.leaves,
+            "num_leaves": recipe.leaves[bag % len(recipe.leaves)],
             "min_data_in_leaf": recipe.min_leaf,
             "feature_pre_filter": False,
             "lambda_l2": recipe.l2,
@@ -158,7 +158,7 @@ class _Ensemble:
             "bagging_fraction": 0.7,
             "bagging_freq": 1,
             "monotone_constraints": list(directions),
-            "seed": seed,
+            "seed": recipe.seed + bag,
             "deterministic": True,
             "force_col_wise": True,
             "num_threads": 1,  # the bags are learned side by side: threads for a stump would mostly wait for each other

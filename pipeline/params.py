@@ -153,7 +153,7 @@ class Reasons(Section):
     warm: int = Field(ge=0)
     rounds: int = Field(ge=1)
     learning_rate: float = Field(gt=0, le=1)
-    leaves: int = Field(ge=2)
+    leaves: tuple[Annotated[int, Field(ge=2)], ...] = Field(min_length=1)
     min_leaf: int = Field(ge=1)
     l2: float = Field(ge=0)
     untried: float = Field(ge=0)

@@ -121,7 +121,7 @@ def _allowed(field: FieldInfo) -> str:
     elif kind in _KINDS:
         said = _KINDS[kind]
     else:
-        said = "list" if getattr(kind, "__origin__", None) is list else "mapping"
+        said = "list" if getattr(kind, "__origin__", None) in (list, tuple) else "mapping"
     bounds = [
         f"{words} {getattr(check, name):g}"
         for check in field.metadata

@@ -221,6 +221,22 @@ def test_an_account_is_judged_by_the_mean_over_its_rows(market, model):
     np.testing.assert_allclose(model.shares(rows).sum(axis=1), 1.0)
 
 
+def test_the_trees_of_the_bags_have_the_leaves_of_the_recipe_in_turn(market, tmp_path):
+    recipe = replace(RECIPE, bags=3, rounds=5, leaves=(2, 3))
+    model = fit(market[0], NAMES, recipe, progress=False)
+    most = [
+        max(
+            tree["num_leaves"]
+            for boosters in model.boosters.values()
+            for tree in boosters[bag].dump_model()["tree_info"]
+        )
+        for bag in range(3)
+    ]
+    assert most == [2, 3, 2]
+    model.save(tmp_path / "model")
+    assert CauseModel.load(tmp_path / "model").recipe == recipe
+
+
 def test_a_model_of_another_version_is_refused(model, tmp_path):
     model.save(tmp_path / "model")
     path = tmp_path / "model" / "causes.json"
