@@ -116,20 +116,22 @@ class _Market:
         rate = min(max(float(np.average(label, weights=weight)), 1e-6), 1 - 1e-6)
         start = np.log(rate / (1 - rate)) - np.log1p(START * len(self.causes))
         hazards = {reason: np.full(len(label), START) for reason in self.causes}
-        total = 1 + np.sum(list(hazards.values()), axis=0)
+        total = 1 + sum(hazards.values())
+        against = np.exp(-(start + self.signs.score))
         for step in range(recipe.warm + recipe.rounds):
             bar.update()
-            risk = _risk(start + self.signs.score, total)
+            risk = 1 / (1 + against / total)
             self.signs.boost(weight * (risk - label), weight * risk * (1 - risk))
+            against = np.exp(-(start + self.signs.score))
             if step < recipe.warm:
                 continue
             for reason, cause in self.causes.items():
-                risk, part = _risk(start + self.signs.score, total), hazards[reason] / total
+                risk, part = 1 / (1 + against / total), hazards[reason] / total
                 cause.boost(
                     weight * (risk - label) * part, weight * np.maximum(risk * (1 - risk) * part, LEAST_CURVATURE)
                 )
                 hazards[reason] = START * np.exp(cause.score)
-                total = 1 + np.sum(list(hazards.values()), axis=0)
+                total = 1 + sum(hazards.values())
         # as it is read back: LightGBM writes a tree without a split in another way the second time
         return {reason: lgb.Booster(model_str=cause.booster.model_to_string()) for reason, cause in self.causes.items()}
 
@@ -184,10 +186,6 @@ def _can_split(values: FloatArray, least: int) -> bool:
         return False
     usual = np.sort(values, axis=0)[len(values) // 2]
     return bool(((values != usual).sum(axis=0) >= max(least, FEW)).any())
-
-
-def _risk(signs: FloatArray, total: FloatArray) -> FloatArray:
-    return np.asarray(1 / (1 + np.exp(-signs) / total), dtype=np.float64)
 
 
 def _healthy(values: FloatArray, name: str, weight: FloatArray | None) -> float:
