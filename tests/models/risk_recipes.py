@@ -1,8 +1,8 @@
-"""Small recipes of the models, and the days and features of the rows they are trained on."""
+"""Small recipes of the models, a model of no causes, and the days and features of the rows they are trained on."""
 
 from datetime import date
 
-from models.causes import CauseRecipe
+from models.causes import CauseModel, CauseRecipe
 from models.risk import Recipe
 
 NAMES = ["recency", "amount_12", "rebates_overdue", "manager_absent", "return_share_12"]
@@ -20,3 +20,4 @@ CAUSES = CauseRecipe(
     lead=2, lags=1, bags=2, bag_share=0.7, warm=10, rounds=60, learning_rate=0.1, leaves=(4,), min_leaf=50, l2=1.0,
     untried=0.2, power=0.65, floor=0.001, unexplained=0.11, seed=3,
 )  # fmt: skip
+WHY = CauseModel({}, {}, {}, {}, CAUSES, {})  # knows no reason

@@ -16,10 +16,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from risk_recipes import WHY
 
 from features.errors import ConfigurationError, LimitError
 from models.backend import STORE, TRACKING, open_experiment, quiet_mlflow, told
-from models.causes import CauseModel, CauseRecipe
 from models.registry import decide, promote, rollback, settle, standing
 from models.risk import RiskModel
 from models.serving import served
@@ -27,7 +27,6 @@ from models.tracking import downloaded_model, log_evaluation, log_training, regi
 from tests.postgres import Cluster, _free_port, cluster
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint", "ignore:The ``noload`` loader strategy is deprecated")
-WHY = CauseModel({}, {}, {}, {}, CauseRecipe(2, 3, 1, 1.0, 1, 1, 0.1, 3, 20, 1.0, 0.65, 0.001, 0.11, 7), {})
 SECRET = "loopback-secret-of-the-store"
 
 

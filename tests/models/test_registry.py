@@ -12,10 +12,9 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from risk_recipes import META
+from risk_recipes import META, WHY
 
 from features.errors import ConfigurationError, LimitError
-from models.causes import CauseModel, CauseRecipe
 from models.registry import Standing, decide, promote, registered, rollback, settle, standing
 from models.risk import Recipe, RiskModel, fit
 from models.tracking import log_evaluation, log_training, registered_name
@@ -24,7 +23,6 @@ from models.tracking import log_evaluation, log_training, registered_name
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 NAMES = ["recency", "amount_12"]
 DAY = date(2024, 3, 15)
-WHY = CauseModel({}, {}, {}, {}, CauseRecipe(2, 3, 1, 1.0, 1, 1, 0.1, 3, 20, 1.0, 0.65, 0.001, 0.11, 7), {})
 NAME = registered_name("mine")
 PASSED = {"passed": True, "why": "better than every baseline", "criteria": []}
 FAILED = {

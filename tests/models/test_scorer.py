@@ -15,16 +15,14 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from risk_recipes import META
+from risk_recipes import META, WHY
 
-from models.causes import CauseModel, CauseRecipe
 from models.risk import Recipe, RiskModel, fit
 from models.tracking import REQUIREMENTS, SCORER, log_training
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint")  # hints would change what MLflow checks
 NAMES = ["recency", "rebates_overdue", "amount_12"]
 DAY = date(2024, 3, 15)
-WHY = CauseModel({}, {}, {}, {}, CauseRecipe(2, 3, 1, 1.0, 1, 1, 0.1, 3, 20, 1.0, 0.65, 0.001, 0.11, 7), {})
 
 
 @pytest.fixture(scope="module")

@@ -17,14 +17,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+from risk_recipes import WHY
 
 from features.errors import ConfigurationError
-from models.causes import CauseModel, CauseRecipe
 from models.serving import serve, served
 from models.tracking import log_training
 
 ROOT = Path(__file__).parents[2]
-WHY = CauseModel({}, {}, {}, {}, CauseRecipe(2, 3, 1, 1.0, 1, 1, 0.1, 3, 20, 1.0, 0.65, 0.001, 0.11, 7), {})
 pytestmark = pytest.mark.filterwarnings("ignore:.*type hint")
 
 

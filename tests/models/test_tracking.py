@@ -13,10 +13,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from risk_recipes import META
+from risk_recipes import META, WHY
 
 from features.errors import ConfigurationError
-from models.causes import CauseModel, CauseRecipe
+from models.causes import CauseModel
 from models.registry import standing
 from models.risk import Recipe, RiskModel, fit
 from models.taxonomy import taxonomy
@@ -35,7 +35,6 @@ from models.tracking import (
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 NAMES = ["recency", "amount_12"]
 DAY = date(2024, 3, 15)
-WHY = CauseModel({}, {}, {}, {}, CauseRecipe(2, 3, 1, 1.0, 1, 1, 0.1, 3, 20, 1.0, 0.65, 0.001, 0.11, 7), {})
 
 
 def rows() -> pd.DataFrame:
