@@ -27,9 +27,7 @@ from models.sampling import least_rows
 
 NO_CAUSE = ("symptom", "context")
 FEW = 20  # rows that LightGBM puts into a bin of their own for sure
-BEYOND = (
-    0.5  # of the way from the usual value to the worst that `min_leaf` rows had: chance goes as far, and no farther
-)
+BEYOND = 0.5  # of the way from the usual value to the worst that `min_leaf` rows had: as far as chance goes
 LEAST_CURVATURE = 1e-5  # keeps a leaf's value finite where a cause is all but absent
 
 
