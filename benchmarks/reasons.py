@@ -184,7 +184,7 @@ def _taught(
     hazards = exits.hazards_at_loss(why, market.matrix[market.matrix["as_of"] < day], params.featurize.period, recorded)
     result = {}
     for method, rows in ((TAUGHT, table[table["audited"]]), (WRITTEN, table)):
-        result[method] = why.taught(exits.learn(exits.read(rows, hazards)[0], why.weights, seed))
+        result[method] = why.taught(exits.learn(exits.read(rows, hazards, day)[0], why.weights, seed))
     return result
 
 

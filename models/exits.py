@@ -1,8 +1,8 @@
 """What recorded losses teach: how much more, or less, each reason weighs in this market than its evidence says.
 
 An audited exit tells the true reason of a loss. What it teaches is an offset on the logarithm of each reason's weight
-(`models/shares.py`), held near zero by a penalty: 50 exits move the offsets a little, more exits move them further. An
-exit that nobody checked tells what a manager chose to write. It counts only as what the true reason may have been, through
+(`models/shares.py`), held near zero by a penalty: 50 exits move the offsets a little, more exits move them further. What
+an exit teaches ages with the market it is of: one of half a year ago counts half. An exit that nobody checked tells what a manager chose to write. It counts only as what the true reason may have been, through
 a confusion matrix P(written | true), learned together with the offsets from the audited exits, from pairs (an exit
 written by the manager and audited later) and from how far what was written strays from the evidence (expectation and
 maximisation, after Dawid and Skene 1979, "Maximum likelihood estimation of observer error-rates using the EM algorithm").
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,9 @@ from models.taxonomy import taxonomy
 FloatArray = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 LEAST_AUDITED = 50
-PENALTY = 5.0  # of the squared offset of a reason: worth five exits
+PENALTY = 10.0  # of the squared offset of a reason: worth ten exits
+HALF_LIFE = 182.0  # days after which an exit counts half
+WRITTEN = 0.1  # of an audited exit: what one counts that nobody checked
 PENALTY_UNEXPLAINED = 2.0
 DOUBT = 4.0  # exits' worth of belief that a manager writes anything, and as much that he writes the truth
 STEPS = 15  # of expectation and maximisation: the offsets move by less than .01 after them
@@ -45,13 +48,14 @@ TINY = 1e-9  # weight of a reason that nothing shows: keeps the logarithm finite
 class Exits:
     """Recorded losses with the hazards of their accounts at the last cut-off at which these still bought.
 
-    `hazards`: (exits, reasons that can be seen); `reason`: code, `audited`: flag, both by exit. `pairs`: true and
-    written code of losses that have both.
+    `hazards`: (exits, reasons that can be seen); `reason`: code, `audited`: flag, `age`: days since it was recorded, all by
+    exit. `pairs`: true and written code of losses that have both.
     """
 
     hazards: pd.DataFrame
     reason: pd.Series[str]
     audited: pd.Series[bool]
+    age: pd.Series[float]
     pairs: Sequence[tuple[str, str]] = ()
 
 
@@ -67,6 +71,7 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
     place = {code: number for number, code in enumerate(codes)}
     said: Ints = np.array([place[code] for code in exits.reason], dtype=np.int64)
     checked = exits.audited.to_numpy(dtype=bool)
+    weight: FloatArray = np.power(0.5, exits.age.to_numpy(dtype=np.float64) / HALF_LIFE)
     shown = known[np.arange(len(said)), said] > TINY
     audited = checked & shown
     counts = {
@@ -85,8 +90,9 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
         pairs[place[audit], place[manager]] += 1
 
     true, log_weights = said[audited], np.log(known[audited])
-    nobody = (np.empty((0, len(codes))), np.empty(0, dtype=np.int64))
-    rest: tuple[FloatArray, Ints] = (np.log(known[~checked]), said[~checked])
+    certain = _Told(log_weights, true, weight[audited])
+    rest = _Told(np.log(known[~checked]), said[~checked], WRITTEN * weight[~checked])
+    nobody = rest.of(np.zeros(len(rest.said), dtype=bool))
     rows = np.arange(len(true))
     held_out = {"nothing": log_weights, "audited": np.empty_like(log_weights), "all": np.empty_like(log_weights)}
     folds = np.random.default_rng(seed).permutation(len(true)) % FOLDS
@@ -94,9 +100,11 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
         inside, outside = folds != fold, folds == fold
         for name in ("audited", "all"):
             others = rest if name == "all" else nobody
-            offsets = _offsets((log_weights[inside], true[inside]), others, pairs)[0]
+            offsets = _offsets(certain.of(inside), others, pairs)[0]
             held_out[name][outside] = log_weights[outside] + offsets
-    losses = {name: -_log_shares(scores)[rows, true].mean() for name, scores in held_out.items()}
+    losses = {
+        name: -np.average(_log_shares(scores)[rows, true], weights=certain.weight) for name, scores in held_out.items()
+    }
     best = min(losses, key=lambda name: losses[name])
     right = {name: scores.argmax(axis=1) == true for name, scores in held_out.items()}
     gain = right[best].astype(float) - right["nothing"]
@@ -120,7 +128,7 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
             "why": f"Nothing was learned: on held-out exits of the {counts['audited']} audited ones the shares were not "
             "better with what the others taught. The model's own shares stay.",
         }
-    offsets, confusion = _offsets((log_weights, true), rest if best == "all" else nobody, pairs)
+    offsets, confusion = _offsets(certain, rest if best == "all" else nobody, pairs)
     result = told | {
         "why": f"Learned from {counts['audited']} audited exits"
         + (f" and {counts['unaudited']} unaudited ones through a confusion matrix." if best == "all" else ".")
@@ -134,37 +142,49 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
     return result
 
 
-def _offsets(
-    audited: tuple[FloatArray, Ints], others: tuple[FloatArray, Ints], pairs: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+@dataclass(frozen=True)
+class _Told:
+    """What was said of some exits: log weights of the reasons, (exits, codes), place of the code, and what each counts."""
+
+    log_weights: FloatArray
+    said: Ints
+    weight: FloatArray
+
+    def of(self, rows: npt.NDArray[np.bool_]) -> _Told:
+        return _Told(self.log_weights[rows], self.said[rows], self.weight[rows])
+
+
+def _offsets(audited: _Told, others: _Told, pairs: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Offsets, (codes,), and the confusion matrix P(written | true), (codes, codes)."""
-    count = audited[0].shape[1]
-    certain = np.eye(count)[audited[1]]
+    count = audited.log_weights.shape[1]
+    certain = np.eye(count)[audited.said]
     prior = pairs + DOUBT / count + DOUBT * np.eye(count)
     confusion = prior / prior.sum(axis=1, keepdims=True)
-    offsets = _penalised(audited[0], certain)
-    if not len(others[0]):
+    offsets = _penalised(audited.log_weights, certain, audited.weight)
+    if not len(others.said):
         return offsets, confusion
-    everyone = np.concatenate([audited[0], others[0]])
+    everyone = np.concatenate([audited.log_weights, others.log_weights])
+    weight = np.concatenate([audited.weight, others.weight])
     for _ in range(STEPS):
-        chance = np.exp(_log_shares(others[0] + offsets)) * confusion[:, others[1]].T
+        chance = np.exp(_log_shares(others.log_weights + offsets)) * confusion[:, others.said].T
         chance /= chance.sum(axis=1, keepdims=True)
         seen = prior.copy()
-        np.add.at(seen.T, others[1], chance)
+        np.add.at(seen.T, others.said, chance)
         confusion = seen / seen.sum(axis=1, keepdims=True)
-        offsets = _penalised(everyone, np.concatenate([certain, chance]))
+        offsets = _penalised(everyone, np.concatenate([certain, chance]), weight)
     return offsets, confusion
 
 
-def _penalised(log_weights: FloatArray, chance: FloatArray) -> FloatArray:
-    """The offsets with the largest likelihood of the reasons' chances, less the penalty."""
+def _penalised(log_weights: FloatArray, chance: FloatArray, weight: FloatArray) -> FloatArray:
+    """The offsets with the largest likelihood of the reasons' chances, (exits, codes), less the penalty."""
     penalty = np.full(log_weights.shape[1], PENALTY)
     penalty[-1] = PENALTY_UNEXPLAINED
+    counted = chance * weight[:, None]
 
     def objective(offsets: FloatArray) -> tuple[float, FloatArray]:
         log_share = _log_shares(log_weights + offsets)
-        value = -(chance * log_share).sum() + (penalty * offsets**2).sum() / 2
-        return float(value), (np.exp(log_share) - chance).sum(axis=0) + penalty * offsets
+        value = -(counted * log_share).sum() + (penalty * offsets**2).sum() / 2
+        return float(value), weight @ np.exp(log_share) - counted.sum(axis=0) + penalty * offsets
 
     return np.asarray(minimize(objective, np.zeros(len(penalty)), jac=True, method="L-BFGS-B").x)
 
@@ -188,8 +208,9 @@ def hazards_at_loss(why: CauseModel, matrix: pd.DataFrame, period: Duration, rec
     return why.hazards_by_account(matrix.merge(pd.concat(wanted), on=["account_id", "as_of"]))
 
 
-def read(table: pd.DataFrame, hazards: pd.DataFrame) -> tuple[Exits, int]:
-    """Exits from the contract table and the `hazards` by account; how many had no hazards or no documented reason.
+def read(table: pd.DataFrame, hazards: pd.DataFrame, day: date) -> tuple[Exits, int]:
+    """Exits from the contract table and the `hazards` by account, as of `day`; how many had no hazards or no documented
+    reason.
 
     Of several rows of an account the last audited one counts, else the last; a row written before an audited one and
     not audited itself is half of a pair.
@@ -198,15 +219,15 @@ def read(table: pd.DataFrame, hazards: pd.DataFrame) -> tuple[Exits, int]:
     rows = table.dropna(subset=["account_id", "reason"]).sort_values(["recorded_on", "account_id"], kind="stable")
     rows = rows.assign(audited=rows["audited"].fillna(False).astype(bool))
     usable = rows[rows["reason"].isin(codes) & rows["account_id"].isin(hazards.index)]
-    checked = usable[usable["audited"]].groupby("account_id")["reason"].last()
-    written = usable[~usable["audited"]].groupby("account_id")["reason"].last()
+    checked = usable[usable["audited"]].groupby("account_id")[["reason", "recorded_on", "audited"]].last()
+    written = usable[~usable["audited"]].groupby("account_id")[["reason", "recorded_on", "audited"]].last()
     both = checked.index.intersection(written.index)
-    only = written.drop(both)
-    reason = pd.concat([checked, only])
+    counted = pd.concat([checked, written.drop(both)])
     exits = Exits(
-        hazards=hazards.loc[reason.index],
-        reason=reason,
-        audited=pd.Series([True] * len(checked) + [False] * len(only), index=reason.index),
-        pairs=[(checked[account], written[account]) for account in both],
+        hazards=hazards.loc[counted.index],
+        reason=counted["reason"],
+        audited=counted["audited"],
+        age=(pd.Timestamp(day) - pd.to_datetime(counted["recorded_on"])).dt.days.clip(lower=0).astype(float),
+        pairs=[(checked.loc[account, "reason"], written.loc[account, "reason"]) for account in both],
     )
-    return exits, table["account_id"].nunique() - len(reason)
+    return exits, table["account_id"].nunique() - len(counted)

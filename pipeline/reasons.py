@@ -35,7 +35,8 @@ def learn_exits(layout: Layout, why: CauseModel, past: Past, featurize: Featuriz
     table = read_frame(path, EXIT_COLUMNS)
     recorded = table.groupby("account_id")["recorded_on"].max()
     matrix = past.of(recorded.index)
-    found, left = exits.read(table, exits.hazards_at_loss(why, matrix, featurize.period, recorded))
+    hazards = exits.hazards_at_loss(why, matrix, featurize.period, recorded)
+    found, left = exits.read(table, hazards, past.cutoffs[-1])
     learned = exits.learn(found, why.weights, why.recipe.seed) | {"not_used": left}
     return why.taught(learned)
 

@@ -1,5 +1,6 @@
 """Exits teach what they can, say by how much it helped, and refuse where it would not."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from features.periods import Duration
-from models.exits import Exits, hazards_at_loss, learn, read
+from models.exits import HALF_LIFE, Exits, hazards_at_loss, learn, read
 from models.shares import Weights, shares
 from models.taxonomy import taxonomy
 
@@ -35,7 +36,11 @@ def exits_of(count: int, audited: int, seed: int = 1, **market) -> Exits:
     hazards, reason = losses(count, seed, **market)
     checked = pd.Series(np.arange(count) < audited, index=reason.index)
     own = reason.isin(["broken_promises", "neglected_details"])
-    return Exits(hazards, reason.where(checked | ~own, EXCUSE), checked)
+    return Exits(hazards, reason.where(checked | ~own, EXCUSE), checked, 0.0 * checked)
+
+
+def of(given: Exits, rows) -> Exits:
+    return Exits(*(part.iloc[rows] for part in (given.hazards, given.reason, given.audited, given.age)))
 
 
 def accuracy(offsets, seed=99):
@@ -54,7 +59,7 @@ def test_fewer_than_fifty_audited_exits_teach_nothing():
 def test_exits_teach_which_reason_weighs_more_and_more_of_them_teach_more():
     given, many = exits_of(400, 400, seed=2), learn(exits_of(2000, 2000), WEIGHTS, 1)
     few = learn(given, WEIGHTS, 1)["offsets"]["product"]
-    again = [pd.concat([part] * 5) for part in (given.hazards, given.reason, given.audited)]
+    again = [pd.concat([part] * 5) for part in (given.hazards, given.reason, given.audited, given.age)]
     assert 0.2 < few < learn(Exits(*again), WEIGHTS, 1)["offsets"]["product"]
     assert many["offsets"]["product"] - many["offsets"]["turbulence"] == pytest.approx(np.log(3), abs=0.3)
     assert accuracy(many["offsets"]) > accuracy({}) + 0.02
@@ -64,6 +69,20 @@ def test_exits_teach_which_reason_weighs_more_and_more_of_them_teach_more():
     assert many["why"] == "Learned from 2000 audited exits."
 
 
+def test_an_exit_counts_half_after_half_a_year_and_what_the_market_was_like_is_forgotten():
+    given = exits_of(800, 800)
+    twice = np.repeat(np.arange(800), 2)
+    aged = learn(replace(of(given, twice), age=pd.Series(HALF_LIFE, index=given.age.index[twice])), WEIGHTS, 1)
+    assert aged["offsets"] == pytest.approx(learn(given, WEIGHTS, 1)["offsets"], abs=1e-3)
+
+    recent = exits_of(400, 400, doubled="staff_turnover", seed=4)
+    both = [pd.concat([getattr(one, part) for one in (given, recent)]) for part in ("hazards", "reason", "audited")]
+    old = pd.Series(np.repeat([1000.0, 0.0], [800, 400]), index=both[0].index)
+    changed, alike = (learn(Exits(*both, age), WEIGHTS, 1)["offsets"] for age in (old, 0.0 * old))
+    assert changed["staff_turnover"] > alike["staff_turnover"] + 0.2
+    assert changed["product"] < alike["product"] - 0.2
+
+
 def test_what_managers_write_counts_through_a_confusion_matrix_only():
     given = exits_of(2500, 120)
     found = learn(given, WEIGHTS, 1)
@@ -71,27 +90,28 @@ def test_what_managers_write_counts_through_a_confusion_matrix_only():
     written = found["written_when_true"]
     assert written["broken_promises"][EXCUSE] > 0.5 > written["broken_promises"]["broken_promises"]
     assert written["product"]["product"] > 0.5
-    naive = learn(Exits(given.hazards, given.reason, given.audited | True), WEIGHTS, 1)
+    naive = learn(replace(given, audited=given.audited | True), WEIGHTS, 1)
     assert accuracy(found["offsets"]) > accuracy(naive["offsets"]) + 0.02
     assert accuracy(found["offsets"]) >= accuracy(learn(exits_of(120, 120), WEIGHTS, 1).get("offsets", {})) - 0.005
 
 
 def test_where_the_evidence_says_it_all_nothing_is_learned():
-    found = learn(exits_of(60, 60, seed=3, doubled=None), WEIGHTS, 1)
-    assert found["used"] == "nothing"
-    assert "offsets" not in found
-    assert found["why"].startswith("Nothing was learned: on held-out exits of the 60 audited ones")
+    told = [learn(exits_of(60, 60, seed=seed, doubled=None), WEIGHTS, 1) for seed in range(20)]
+    nothing = [found for found in told if found["used"] == "nothing"]
+    assert len(nothing) >= 13  # by chance some held-out exits agree
+    assert all("offsets" not in found for found in nothing)
+    assert nothing[0]["why"].startswith("Nothing was learned: on held-out exits of the 60 audited ones")
 
 
 def test_an_exit_for_what_nothing_shows_or_cannot_be_seen_teaches_nothing():
     given = exits_of(300, 300)
     hazards = given.hazards.drop(columns="turbulence").assign(natural_end=0.0)
-    found = learn(Exits(hazards, given.reason, given.audited), WEIGHTS, 1)
+    found = learn(replace(given, hazards=hazards), WEIGHTS, 1)
     hidden = given.reason.isin(["turbulence", "natural_end"])
     assert found["unshown"] == hidden.sum() > 10
     assert found["audited"] == (~hidden).sum()
     assert "turbulence" not in found.get("offsets", {})
-    without = learn(Exits(hazards[~hidden], given.reason[~hidden], given.audited[~hidden]), WEIGHTS, 1)
+    without = learn(of(replace(given, hazards=hazards), np.flatnonzero(~hidden)), WEIGHTS, 1)
     assert {**found, "unshown": 0} == without
 
 
@@ -110,9 +130,11 @@ def test_an_audited_row_counts_before_what_was_written_and_both_are_a_pair():
             ("D", pd.Timestamp("2024-01-01"), "product", True),
         ),
         hazards,
+        date(2024, 1, 31),
     )
     assert given.reason.to_dict() == {"A": "product", "B": "natural_end"}
     assert given.audited.to_dict() == {"A": True, "B": False}
+    assert given.age.to_dict() == {"A": 0.0, "B": 30.0}  # A's was found out only afterwards
     assert given.pairs == [("product", "competitor")]
     assert given.hazards["product"].tolist() == [1.0, 2.0]
     assert left == 2
@@ -123,7 +145,7 @@ def test_pairs_are_evidence_for_the_confusion_matrix():
     pairs = [("broken_promises", EXCUSE)] * 60
     without, with_pairs = (
         learn(given, WEIGHTS, 1),
-        learn(Exits(given.hazards, given.reason, given.audited, pairs), WEIGHTS, 1),
+        learn(replace(given, pairs=pairs), WEIGHTS, 1),
     )
     assert with_pairs["pairs"] == 60
     assert (
