@@ -49,12 +49,14 @@ WRITTEN = f"Holdfast, {AUDITED} audited exits and the unaudited ones"
 @dataclass(frozen=True)
 class Market:
     """What was measured on one market: true reasons and hazards of the `losses`, `share_<code>` of them by method, how
-    often the largest changes at retraining, and the share that a placebo gets by reason."""
+    often the largest changes at retraining, and the share that a placebo gets by reason. `learned`: by each of our own
+    methods what the shares would be by what was learned alone."""
 
     scenario: str
     seed: int
     losses: pd.DataFrame
     methods: Mapping[str, pd.DataFrame]
+    learned: Mapping[str, pd.DataFrame]
     stability: Mapping[str, float]
     placebo: Mapping[str, float]
 
@@ -100,11 +102,15 @@ def measure(scenario: str, seed: int, placebo: str | None, accounts: int, period
     losses = true_losses(market, tests)
     truth = losses[["account_id", "as_of", "reason", *(f"hazard_{code}" for code in ALL)]]
     judged = _judged(why, market, losses)
-    share = _by_loss(why, judged, losses)
+    share, learned = _by_loss(why, judged, losses)
     if placebo is None:
-        return Market(scenario, seed, truth, {OURS: share}, {}, {})
+        return Market(scenario, seed, truth, {OURS: share}, {OURS: learned}, {}, {})
 
-    month_before = _by_loss(causes_at(period.before(tests[0], 1)), judged, losses)
+    month_before, _ = _by_loss(causes_at(period.before(tests[0], 1)), judged, losses)
+    taught = {
+        method: _by_loss(model, judged, losses)
+        for method, model in _taught(why, market, known, tests[0], params, seed).items()
+    }
     shap = grouped(contributions(fit_at(known, tests[0], params.featurize, params.train), losses)[0])
     methods = {
         "most common reason": most_common(known_reasons(market, tests[0]), losses.index),
@@ -112,10 +118,7 @@ def measure(scenario: str, seed: int, placebo: str | None, accounts: int, period
         "largest z-score": z_scores(losses, known[known["as_of"] == max(known["as_of"])]),
         "SHAP of the risk model by reason": of_positive(shap),
         OURS: share,
-        **{
-            method: _by_loss(learned, judged, losses)
-            for method, learned in _taught(why, market, known, tests[0], params, seed).items()
-        },
+        **{method: both[0] for method, both in taught.items()},
     }
     got = placebo_share(
         competing.ahead(known, period, recipe.lead),
@@ -124,7 +127,8 @@ def measure(scenario: str, seed: int, placebo: str | None, accounts: int, period
         recipe,
         placebo,
     )
-    return Market(scenario, seed, truth, methods, top_changes(month_before, share), {placebo: got})
+    alone = {OURS: learned, **{method: both[1] for method, both in taught.items()}}
+    return Market(scenario, seed, truth, methods, alone, top_changes(month_before, share), {placebo: got})
 
 
 def true_losses(market: Simulated, tests: Sequence[date]) -> pd.DataFrame:
@@ -165,8 +169,10 @@ def _past(why: CauseModel, market: Simulated, known: pd.DataFrame) -> pd.DataFra
     return rows.assign(reason=rows["loss"].map(losses["reason"])).drop_duplicates(["account_id", "as_of"])
 
 
-def _by_loss(why: CauseModel, judged: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
-    return why.shares(judged.assign(account_id=judged["loss"])).reindex(losses.index)
+def _by_loss(why: CauseModel, judged: pd.DataFrame, losses: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The shares of each loss, and those by what was learned alone."""
+    share, learned = why.shares_and_learned(judged.assign(account_id=judged["loss"]))
+    return share.reindex(losses.index), learned.reindex(losses.index)
 
 
 def _taught(
@@ -232,8 +238,8 @@ def metrics_of(market: Market, method: str, params: Params) -> dict[str, FloatAr
     result["ece"] = ece(tally(hit.ravel().astype(float), values.ravel(), np.repeat(weight, len(ALL), axis=1)))
     first = np.array(ALL)[values.argmax(axis=1)] == true
     result["ece_first"] = ece(tally(first.astype(float), values.max(axis=1), weight))
-    if method.startswith(OURS):
-        told = name(share, least_share(params.explain.precision), params.explain.also)
+    if method in market.learned:
+        told = name(share, market.learned[method], least_share(params.explain.precision), params.explain.also)
         named = (told["naming"] == "named").to_numpy()
         result["named"] = weight @ named / weight.sum(axis=1)
         result["precision"] = weight @ (named & (told["reason_1"].to_numpy() == true)) / np.maximum(weight @ named, 1)

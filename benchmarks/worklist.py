@@ -147,8 +147,8 @@ def _named(
     """The first reason that `holdfast score` tells of each row."""
     days = [params.featurize.period.before(day, back) for back in range(why.recipe.lags + 1)]
     at = market.matrix["as_of"].isin(days) & market.matrix["account_id"].isin(rows["account_id"])
-    share = why.shares(market.matrix[at]).reindex(rows["account_id"])
-    told = naming.name(share, naming.least_share(params.explain.precision), params.explain.also)
+    share, learned = (part.reindex(rows["account_id"]) for part in why.shares_and_learned(market.matrix[at]))
+    told = naming.name(share, learned, naming.least_share(params.explain.precision), params.explain.also)
     return told["reason_1"].to_numpy(object)
 
 

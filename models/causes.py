@@ -98,7 +98,13 @@ class CauseModel:
 
         `rows` holds account_id and features, a row for each cut-off an account is judged by.
         """
-        return shares(self.hazards_by_account(rows), self.weights)
+        return self.shares_and_learned(rows)[0]
+
+    def shares_and_learned(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The shares by account, and what they would be if evidence worse than any in training had no hazard of its own."""
+        hazards = self.hazards_by_account(rows)
+        untried = self._untried_hazards(rows).groupby(rows["account_id"]).mean()
+        return shares(hazards, self.weights), shares((hazards - untried).clip(lower=0.0), self.weights)
 
     def hazards_by_account(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Mean hazards over the rows of each account: (accounts, reasons), index account_id."""
@@ -111,8 +117,9 @@ class CauseModel:
     def bag_hazards(self, frame: pd.DataFrame) -> list[pd.DataFrame]:
         """The hazards as each bag alone would have them."""
         results: list[dict[str, FloatArray]] = [{} for _ in range(self.recipe.bags)]
+        untried_hazards = self._untried_hazards(frame)
         for reason, names in self.features.items():
-            untried = np.asarray(self.recipe.untried * self._untried(reason, frame).any(axis=1), dtype=np.float64)
+            untried = untried_hazards[reason].to_numpy()
             absent = np.array([[self.healthy[name] for name in names]])
             values = np.concatenate([absent, self._inputs(reason, frame)])
             for bag, result in enumerate(results):
@@ -191,6 +198,11 @@ class CauseModel:
 
     def _inputs(self, reason: str, frame: pd.DataFrame) -> FloatArray:
         return filled(frame, self.features[reason], self.healthy)
+
+    def _untried_hazards(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """What `untried` adds to the hazard of each reason: (rows, reasons)."""
+        added = {reason: self.recipe.untried * self._untried(reason, frame).any(axis=1) for reason in self.features}
+        return pd.DataFrame(added, index=frame.index, dtype=np.float64)
 
     def _untried(self, reason: str, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
         """Where a value is worse than those that its feature had in training: (rows, features)."""

@@ -1,4 +1,5 @@
 """Which reason is named: only one whose share makes the name right as often as was asked; else two candidates, or none.
+One that owes such a share to evidence worse than any in training is told as a guess: nobody knows how often it is right.
 
 `naming.json` says how often a name was right on markets with planted reasons, by the least share that was named; it is
 written by `holdfast reasons --tune`, from markets that no figure of the documentation comes from.
@@ -79,25 +80,28 @@ def curve(share: pd.DataFrame, reason: pd.Series[str], market: pd.Series[int] | 
     ]
 
 
-def name(share: pd.DataFrame, least: float, also: float) -> pd.DataFrame:
+def name(share: pd.DataFrame, learned: pd.DataFrame, least: float, also: float) -> pd.DataFrame:
     """`naming` and `reason_1 .. reason_3` of each account: (accounts, 4).
 
-    "named": the first reason has a share of `least` or more; others follow that have `also` or more. "candidates": the
+    "named": the first reason has a share of `least` or more; others follow that have `also` or more. "untried": the same,
+    but by what was learned (`learned`, as `CauseModel.shares_and_learned` gives them) it would have less. "candidates": the
     first two have it together, and either may be the one. "none": no documented reason stands out, `reason_1` is
     `unexplained`. Equal shares stand in the order of the taxonomy.
     """
     codes = np.array(taxonomy().codes)
-    values = share[[f"share_{code}" for code in codes]].to_numpy()
-    values = np.where(np.isnan(values), -1.0, values)
+    columns = [f"share_{code}" for code in codes]
+    values = share[columns].fillna(-1.0).to_numpy()
     order = np.argsort(-values, axis=1, kind="stable")[:, :NAMED]
     top = np.take_along_axis(values, order, axis=1)
-    named = top[:, 0] >= max(least, 1e-12)
-    either = ~named & (top[:, 0] + top[:, 1] >= max(least, 1e-12)) & (top[:, 1] >= also)
+    enough = top[:, 0] >= max(least, 1e-12)
+    known = np.take_along_axis(learned[columns].fillna(-1.0).to_numpy(), order[:, :1], axis=1)[:, 0]
+    named = enough & (known >= max(least, 1e-12))
+    either = ~enough & (top[:, 0] + top[:, 1] >= max(least, 1e-12)) & (top[:, 1] >= also)
     table = codes[order].astype(object)
     table[~(top >= max(also, 1e-12))] = None
     table[either, 2] = None
-    table[~named & ~either] = None
-    table[~named & ~either, 0] = UNEXPLAINED
+    table[~enough & ~either] = None
+    table[~enough & ~either, 0] = UNEXPLAINED
     result = pd.DataFrame(table, index=share.index, columns=[f"reason_{place}" for place in range(1, NAMED + 1)])
-    result.insert(0, "naming", np.select([named, either], ["named", "candidates"], "none"))
+    result.insert(0, "naming", np.select([named, enough, either], ["named", "untried", "candidates"], "none"))
     return result.astype("str")  # also where a column holds nothing

@@ -214,7 +214,7 @@ def _worklist(seen: Seen, active: pd.DataFrame, managers: pd.DataFrame) -> workl
     candidates = pd.DataFrame(
         {
             **{name: active[name] for name in ("account_id", "manager_id", "region", "class")},
-            "reason": active["reason_1"].where(active["naming"].isin(["named", "candidates"])),
+            "reason": active["reason_1"].where(active["naming"] != "none"),
             "risk": active["at_stake"],
             "value": value,
         }

@@ -79,10 +79,11 @@ def explain(layout: Layout, params: Params, model: RiskModel, why: CauseModel, s
     write_text(reason_mix(scored.scores).to_csv(index=False), layout.reason_mix)
     beeswarm(model, chosen.head(params.explain.plot_accounts).reset_index(drop=True), layout.plots / "shap.png")
     log.info(
-        "explain %s: %s accounts, %s with a reason named, %s with two candidates, %s sentences; %.1f s; wrote %s",
+        "explain %s: %s accounts, %s with a reason named, %s with a guess, %s with two candidates, %s sentences; %.1f s; wrote %s",
         layout.source,
         f"{len(result):,}",
         f"{int((scores['naming'] == 'named').sum()):,}",
+        f"{int((scores['naming'] == 'untried').sum()):,}",
         f"{int((scores['naming'] == 'candidates').sum()):,}",
         f"{len(sentences):,}",
         perf_counter() - started,

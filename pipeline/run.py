@@ -96,7 +96,8 @@ def found(layout: Layout, horizon: str) -> str:
         f"{active['expected_loss'].sum():,.0f} of yearly purchases are at risk.",
         (
             f"Most often named: {names[known[0]]['en'].lower()} ({first[known[0]]:,} accounts); of "
-            f"{(active['naming'] == 'candidates').sum():,} more, two reasons are candidates."
+            f"{(active['naming'] == 'candidates').sum():,} more, two reasons are candidates; of "
+            f"{(active['naming'] == 'untried').sum():,} one is a guess, by evidence without precedent."
             if known
             else "No documented reason is sure enough to be named on this data."
         ),

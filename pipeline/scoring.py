@@ -79,8 +79,8 @@ def scoring(
         explained = frame.loc[of_kind < most, "account_id"]
         days = sorted(plan.period.before(rows.as_of, back) for back in range(why.recipe.lags + 1))
         judged = pd.concat([rows.read(day, explained.tolist()) for day in days], ignore_index=True)
-        share = why.shares(judged).reindex(explained)
-        reasons = naming.name(share, naming.least_share(params.explain.precision), params.explain.also)
+        share, learned = (part.reindex(explained) for part in why.shares_and_learned(judged))
+        reasons = naming.name(share, learned, naming.least_share(params.explain.precision), params.explain.also)
         told = pd.concat([reasons, share], axis=1).reindex(frame["account_id"]).reset_index(drop=True)
         scores = pd.concat(
             [

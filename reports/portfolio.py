@@ -52,6 +52,7 @@ def context(site: Site, links: Links) -> dict[str, Any]:
         "active": len(active),
         "active_money": total(active["expected_loss"]),
         "candidates": int((told["naming"] == "candidates").sum()),
+        "untried": int((told["naming"] == "untried").sum()),
         "not_observable": not_observable(site),
         "hypotheses": [
             say(

@@ -52,12 +52,14 @@ def identity(links: Links, account: str, who: Mapping[Any, Any]) -> dict[str, An
 
 
 def first_reason(site: Site, row: Mapping[Any, Any]) -> str:
-    """The reason named first, or the two candidates; nothing where none is told."""
+    """The reason named first, a guess or the two candidates, said to be so; nothing where none is told."""
     naming, codes = text(row["naming"]), [text(row["reason_1"]), text(row["reason_2"])]
     if naming is None or codes[0] is None:
         return ""
     if naming == "candidates" and codes[1] is not None:
         return say("{one} or {other}", one=site.reason(codes[0]), other=site.reason(codes[1]))
+    if naming == "untried":
+        return say("{reason} (a guess)", reason=site.reason(codes[0]))
     return site.reason(codes[0])
 
 

@@ -32,7 +32,8 @@ def market_of(seed: int, method=lambda true: true, scenario: str = "plain", coun
     share = pd.DataFrame(method(true), columns=[f"share_{code}" for code in ALL])
     common = pd.DataFrame({f"share_{code}": 1 / 9 for code in ALL}, losses.index)
     methods = {"most common reason": common, OURS: share, TAUGHT: share}
-    return Market(scenario, seed, losses, methods, {"all": 0.05, "large": 0.01}, {"product": 0.02})
+    learned = {OURS: share, TAUGHT: share}
+    return Market(scenario, seed, losses, methods, learned, {"all": 0.05, "large": 0.01}, {"product": 0.02})
 
 
 def value(market: Market, metric: str, params) -> float:
@@ -70,7 +71,7 @@ def test_shares_that_are_too_sure_are_not_calibrated(params):
 def test_a_method_without_shares_has_no_calibration(params):
     market = market_of(1)
     scores = market.methods[OURS].drop(columns="share_unexplained") * 7
-    found = metrics_of(Market("plain", 1, market.losses, {"z": scores}, {}, {}), "z", params)
+    found = metrics_of(Market("plain", 1, market.losses, {"z": scores}, {}, {}, {}), "z", params)
     assert set(found) == {"rel7", "rel6", "rel8"}
 
 

@@ -190,6 +190,9 @@ def test_evidence_far_worse_than_any_before_has_the_hazard_of_the_untried_beside
     found, more = (model.hazards(rows)["staff_turnover"].item() for rows in (row, beyond))
     assert more == pytest.approx(found + RECIPE.untried)
     assert found > 0
+    share, learned = model.shares_and_learned(beyond)
+    pd.testing.assert_frame_equal(learned, model.shares(row))
+    assert share["share_staff_turnover"].item() > learned["share_staff_turnover"].item()
     told, told_more = (model.contributions(rows)["manager_absent"].item() for rows in (row, beyond))
     assert told_more == pytest.approx(told + np.log1p(RECIPE.untried / START))
     for column in set(EVIDENCE.values()) - {"staff_turnover"}:

@@ -32,21 +32,30 @@ def share_of(**values: float) -> pd.DataFrame:
     ],
 )
 def test_named_candidates_or_none(values, naming, reasons):
-    told = name(share_of(**values), least=0.5, also=0.1).iloc[0]
+    share = share_of(**values)
+    told = name(share, share, least=0.5, also=0.1).iloc[0]
     assert told["naming"] == naming
     assert [None if pd.isna(code) else code for code in told[["reason_1", "reason_2", "reason_3"]]] == reasons
 
 
+@pytest.mark.parametrize(("learned", "naming"), [(0.55, "named"), (0.5, "named"), (0.45, "untried"), (0.0, "untried")])
+def test_a_reason_that_owes_its_share_to_what_nobody_learned_from_is_a_guess(learned, naming):
+    given, alone = share_of(turbulence=0.7, competitor=0.2), share_of(turbulence=learned, competitor=0.3)
+    told = name(given, alone, least=0.5, also=0.1).iloc[0]
+    assert told[["naming", "reason_1", "reason_2"]].tolist() == [naming, "turbulence", "competitor"]
+
+
 def test_equal_shares_stand_in_the_order_of_the_taxonomy():
-    told = name(share_of(product=0.25, broken_promises=0.25, competitor=0.25), least=0.5, also=0.1).iloc[0]
+    share = share_of(product=0.25, broken_promises=0.25, competitor=0.25)
+    told = name(share, share, least=0.5, also=0.1).iloc[0]
     assert told[["reason_1", "reason_2"]].tolist() == ["competitor", "broken_promises"]
 
 
 def test_reasons_that_cannot_be_seen_are_never_told():
     share = share_of(product=0.1).assign(**{f"share_{code}": np.nan for code in CODES if code != "product"})
-    assert name(share, least=0.0, also=0.0)["reason_1"].tolist() == ["product"]
+    assert name(share, share, least=0.0, also=0.0)["reason_1"].tolist() == ["product"]
     nothing = share.assign(share_product=np.nan, share_unexplained=1.0)
-    assert name(nothing, least=0.0, also=0.0)["naming"].tolist() == ["none"]
+    assert name(nothing, nothing, least=0.0, also=0.0)["naming"].tolist() == ["none"]
 
 
 def test_the_shipped_curve_names_at_the_precision_asked_for_and_says_when_it_cannot():

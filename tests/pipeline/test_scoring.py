@@ -50,8 +50,8 @@ def whole(model, why, layout, params):
     for step in (1, 2, 3):
         scores[f"silent_{step}"] = model.predict(frame, step)
     judged = rows["as_of"].isin([plan.period.before(UNTIL, back) for back in range(why.recipe.lags + 1)])
-    shares = why.shares(rows[judged]).reindex(frame.index)
-    reasons = naming.name(shares, naming.least_share(params.explain.precision), params.explain.also)
+    shares, learned = (part.reindex(frame.index) for part in why.shares_and_learned(rows[judged]))
+    reasons = naming.name(shares, learned, naming.least_share(params.explain.precision), params.explain.also)
     return rows, pd.concat([scores, reasons, shares], axis=1)
 
 

@@ -81,7 +81,7 @@ def worklist_of(accounts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     candidates = pd.DataFrame(
         {
             **{name: active[name] for name in ("account_id", "manager_id", "region", "class", "risk")},
-            "reason": active["reason_1"].where(active["naming"].isin(["named", "candidates"])),
+            "reason": active["reason_1"].where(active["naming"] != "none"),
             "value": value,
         }
     )

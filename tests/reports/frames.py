@@ -47,7 +47,8 @@ def scores_of(n: int = 60) -> pd.DataFrame:
         }
     )
     first["contact_profit"] = np.where(first["lapsed"], np.nan, risk * 0.4 * 0.25 * amount - 250)
-    return pd.concat([first, naming.name(share, 0.5, 0.1), share], axis=1)
+    learned = share.mul(np.where(np.arange(n) % 7 == 1, 0.4, 1.0), axis=0)  # some owe much to what nobody learned from
+    return pd.concat([first, naming.name(share, learned, 0.5, 0.1), share], axis=1)
 
 
 def evidence_of(scores: pd.DataFrame) -> pd.DataFrame:

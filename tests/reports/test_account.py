@@ -94,6 +94,13 @@ def test_two_candidates_are_told_as_such_with_their_shares(site):
     assert told.index("Product no longer fits (31%)") < told.index("Natural end (29%)")
     named = words(section(account_page(with_row(given, naming="named")), "why"))
     assert "each of these two" not in named
+    assert "A guess" not in named
+
+
+def test_a_guess_is_told_as_such_before_its_reason(site):
+    given = with_row(site, naming="untried", reason_1="product", reason_2=None, reason_3=None, share_product=0.81)
+    told = words(section(account_page(given), "why"))
+    assert told.index("A guess: it rests on evidence worse than any") < told.index("Product no longer fits (81%)")
 
 
 def test_an_account_of_which_no_reason_is_told_says_so(site):

@@ -20,6 +20,7 @@ NAN, INF = float("nan"), float("inf")
         ("named", "natural_end", "product", "Natural end"),
         ("candidates", "natural_end", "product", "Natural end or Hypothesis: Product no longer fits"),
         ("candidates", "natural_end", None, "Natural end"),
+        ("untried", "natural_end", "product", "Natural end (a guess)"),
         ("none", "unexplained", None, "No documented reason stands out"),
         ("none", None, None, ""),
         (NAN, "product", None, ""),
