@@ -36,8 +36,8 @@ from pipeline.frames import write_text
 from pipeline.params import Params
 
 ACCOUNTS, PERIODS = 6_000, 48  # of a simulated market
-SEEDS = (64, 65)  # nothing was chosen on them
-DEVELOPMENT_SEEDS = (61, 62, 63, 101, 102, 103)  # on them constants were chosen
+SEEDS = (65, 66)  # nothing was chosen on them
+DEVELOPMENT_SEEDS = (61, 62, 63, 64, 101, 102, 103)  # on them constants were chosen
 TUNING_SEEDS = (102,)
 
 TARGETS = "rel7 .73, with 100 audited exits .75; rel6 .78; worst scenario's rel7 .63; named precision .70 at .25 named; ECE .02"

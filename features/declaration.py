@@ -35,13 +35,17 @@ WINDOWS = (1, 3, 6, 12)
 
 @dataclass(frozen=True)
 class Additive:
-    """Sum of `value` (count where None) of the rows of `table` where `where`, by the date column `at`."""
+    """Sum of `value` (count where None) of the rows of `table` where `where`, by the date column `at`.
+
+    `spare`: columns that `value` and `where` look at where the table has them, and do without where it has not.
+    """
 
     name: str
     table: str
     at: str
     value: Callable[[Expression], Expression] | None = None
     where: Callable[[Expression], Expression] | None = None
+    spare: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

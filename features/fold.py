@@ -54,7 +54,7 @@ def _any_bit(bits: Expression, where: Expression | None) -> Expression:
 
 
 def columns_of(fact: Fact) -> dict[str, set[str]]:
-    """Which columns of which tables a fact reads."""
+    """Which columns of which tables a fact cannot do without."""
     if isinstance(fact, AsOf):
         needs = {fact.table: set(fact.columns), **{name: set(columns) for name, columns in fact.also.items()}}
         return needs | _region_columns(fact.by)
@@ -75,7 +75,7 @@ def columns_of(fact: Fact) -> dict[str, set[str]]:
             used |= {field.name for field in build(table).op().find(ops.Field)}
     if isinstance(fact, Distinct):
         used.add(fact.item)
-    return {fact.table: used}
+    return {fact.table: used - set(getattr(fact, "spare", ()))}
 
 
 def _region_columns(by: str) -> dict[str, set[str]]:

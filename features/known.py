@@ -78,8 +78,11 @@ class Known:
 
     def parts_of_year(self, column: str) -> Expression:
         """(account_id, cutoff, column, part, whole): of the amount of the year before each cut-off the part that went to
-        each value of a column of orders, and the whole; in ten-thousandths, so that sums are exact in any order."""
+        each value of a column of orders, and the whole; in ten-thousandths, so that sums are exact in any order. Orders
+        without that column are all of one value."""
         orders = self._tables["orders"]
+        if column not in orders.columns:
+            orders = orders.mutate(**{column: ibis.literal("")})
         orders = orders.filter(~orders.is_return & (orders.amount > 0))
         periods = (
             orders.mutate(day_=orders.ordered_at.cast("date"), known_=known_at(orders, TABLES["orders"]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.declaration import Array, AsOf, Expression, Shared, Theme, ratio, trend
-from features.deliveries import REGION_PROMISED, REGION_STOCK_OUTS
+from features.deliveries import LINE_STOCK_OUTS, REGION_PROMISED, REGION_STOCK_OUTS
 from features.known import Known
 from features.orders import AMOUNT, amount_season
 from features.windows import View
@@ -232,3 +232,17 @@ def own_against_region(v: View) -> Array:
 def region_stock_outs(v: View) -> Array:
     """Share of the deliveries promised in its region for the last 3 periods that met an empty stock."""
     return ratio(v.total(REGION_STOCK_OUTS, 3), v.total(REGION_PROMISED, 3))
+
+
+@theme.feature(
+    unit="share",
+    reason=_REASON,
+    direction="rises",
+    low=0,
+    high=1,
+    sentence="{value} of the deliveries of product lines it buys met an empty stock in the last three months.",
+    empty="no value",
+)
+def line_stock_outs(v: View) -> Array:
+    """Share of all accounts' deliveries of 92 days that met an empty stock, in the product lines that it buys."""
+    return v.as_of(LINE_STOCK_OUTS)

@@ -28,6 +28,7 @@ from models.sampling import least_rows
 NO_CAUSE = ("symptom", "context")
 FEW = 20  # rows that LightGBM puts into a bin of their own for sure
 BEYOND = 0.5  # of the way from the usual value to the worst that `min_leaf` rows had: as far as chance goes
+BEYOND_SHARE = 0.05  # of a share, at least: that of a whole region or product line hardly varies but by chance
 LEAST_CURVATURE = 1e-5  # keeps a leaf's value finite where a cause is all but absent
 
 
@@ -199,14 +200,17 @@ def _healthy(values: FloatArray, name: str, weight: FloatArray | None) -> float:
 
 def _tried(values: pd.Series[float], least: int) -> float | None:
     """How far into harm a feature went in training, and half as far again from its usual value: no tree has learned what
-    lies beyond. The usual value itself of one that hardly ever left it; None for one that was never known."""
-    harm = MONOTONE[DECLARED[str(values.name)].direction]
+    lies beyond. The usual value itself of one that hardly ever left it (a share: .05 beyond it); None for one that was
+    never known."""
+    declared = DECLARED[str(values.name)]
+    harm = MONOTONE[declared.direction]
     known = np.sort(values.dropna().to_numpy(dtype=np.float64) * harm)
     if not len(known):
         return None
     usual = known[len(known) // 2]
     worst = max(known[max(len(known) - max(least, FEW), 0)], usual)
-    return float(harm * (worst + BEYOND * (worst - usual)))
+    step = BEYOND_SHARE if declared.unit == "share" else 0.0
+    return float(harm * max(worst + BEYOND * (worst - usual), usual + step))
 
 
 def _in_bag(accounts: pd.Series[str], recipe: CauseRecipe, bag: int) -> npt.NDArray[np.bool_]:

@@ -56,6 +56,7 @@ def test_nothing_shows_nothing():
         ("orders", "product_line", named("events_line_")),
         ("orders", "margin", set()),
         ("accounts", "closed_on", {"account_closed"}),
+        ("deliveries", "stock_out", {"stock_outs", "stock_outs_against_lines", "region_stock_outs", "line_stock_outs"}),
         ("products", "launched_on", named("range_age")),
         ("products", "delisted_on", set()),
         ("managers", "left_on", {"manager_left_since", "leaver_accounts_gone"}),
@@ -130,6 +131,7 @@ def test_with_columns_missing_at_random_the_other_features_stay_what_they_are(wh
         table, declared = pq.read_table(path), TABLES[path.stem]
         # key, event and entry move the day a row counts from; without an account signals are of its region
         safe = {*declared.key, declared.event, "recorded_at", "account_id"}
+        safe |= {"stock_out", "product_line"}  # features that do without them count what they would leave out
         safe |= {column.name for column in declared.columns if column.required}
         dropped = [name for name in table.column_names if name not in safe and rng.random() < 0.3]
         pq.write_table(table.drop_columns(dropped), tmp_path / path.name)
@@ -156,7 +158,39 @@ def test_signals_of_regions_alone_show_the_feature_of_regions(tmp_path):
     assert not {"rival_signals_3", "rival_since", "wallet_change"} & set(frame.columns)
 
 
+def test_without_product_lines_all_deliveries_are_of_one_line(tmp_path):
+    orders = [
+        {
+            "order_id": f"O{number}",
+            "account_id": account,
+            "ordered_at": datetime(2024, 2, 1),
+            "amount": 10,
+            "is_return": False,
+        }
+        for number, account in enumerate("AAB")
+    ]
+    deliveries = [
+        {
+            "delivery_id": str(number),
+            "order_id": "O1",
+            "account_id": account,
+            "promised_on": date(2024, 2, 10 + number),
+            "delivered_on": date(2024, 2, 12 + number),
+            "stock_out": out,
+        }
+        for number, (account, out) in enumerate([("A", True), ("A", True), ("A", False), ("B", False)])
+    ]
+    write(tmp_path, {"orders": orders, "deliveries": deliveries})
+    path = tmp_path / "orders.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["product_line"]), path)
+    frame = built(tmp_path).set_index("account_id")
+    assert frame["line_stock_outs"].to_dict() == {"A": 0.5, "B": 0.5}
+    assert frame["stock_outs"].to_dict() == {"A": 0.5, "B": 0.0}
+    assert frame["stock_outs_against_lines"].to_dict() == pytest.approx({"A": 2 / 3 - 0.5, "B": -0.5})
+    assert frame["deliveries_late_share_3"].to_dict() == pytest.approx({"A": 1 / 3, "B": 1.0})
+
+
 def test_features_shared_by_region_or_company_are_known_by_their_declaration():
     found = {feature.name for feature in FEATURES if shared(feature)}
     assert {"events_company_running", "region_season", "company_season", "region_late_share"} <= found
-    assert not found & {"recency", "own_against_region", "stock_outs_against_region", "tenure", "events_account_recent"}
+    assert not found & {"recency", "own_against_region", "stock_outs_against_lines", "tenure", "events_account_recent"}

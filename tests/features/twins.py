@@ -148,22 +148,52 @@ twin("events_region_recent")(lambda known: _events(known, "region", False))
 twin("events_account_recent")(lambda known: _events(known, "account", False))
 
 
-def _events_of_lines(known: Known, running: bool) -> dict[str, float]:
-    severity = _events(known, "product_line", running)
+def _bought(known: Known) -> dict[str, dict[Any, float]]:
+    """Amount of a year by account and product line, None among the lines."""
     start = known.period.before(known.as_of, periods_in_year(known.period))
-    bought: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    bought: dict[str, dict[Any, float]] = defaultdict(lambda: defaultdict(float))
     for row in known.tables["orders"]:
         day = day_of(row["ordered_at"])
         if not row["is_return"] and day is not None and day >= start and (row["amount"] or 0) > 0:
             bought[row["account_id"]][row["product_line"]] += row["amount"]
+    return bought
+
+
+def _events_of_lines(known: Known, running: bool) -> dict[str, float]:
+    severity = _events(known, "product_line", running)
     return {
         account: sum(severity.get(line, 0) * amount for line, amount in lines.items() if line) / sum(lines.values())
-        for account, lines in bought.items()
+        for account, lines in _bought(known).items()
     }
 
 
 twin("events_line_running")(lambda known: _events_of_lines(known, True))
 twin("events_line_recent")(lambda known: _events_of_lines(known, False))
+
+
+@twin("line_stock_outs")
+def line_stock_outs(known: Known) -> dict[str, float]:
+    """Parts of an account's year are whole thousandths, rates of a line whole hundred-thousandths."""
+    parts = {
+        account: {
+            line: int(amount * 10_000) * 1000 // int(sum(lines.values()) * 10_000)
+            for line, amount in lines.items()
+            if line
+        }
+        for account, lines in _bought(known).items()
+    }
+    out, promised = defaultdict[str, int](int), defaultdict[str, int](int)
+    for row in known.tables["deliveries"]:
+        if row["promised_on"] < known.as_of and known.since(row["promised_on"]) <= 92:
+            for line, part in parts.get(row["account_id"], {}).items():
+                out[line] += part * bool(row["stock_out"])
+                promised[line] += part
+    rate = {line: out[line] * 100_000 // whole for line, whole in promised.items() if whole}
+    return {
+        account: sum(part * rate[line] for line, part in of.items() if line in rate) / (whole * 100_000)
+        for account, of in parts.items()
+        if (whole := sum(part for line, part in of.items() if line in rate))
+    }
 
 
 @twin("recent_requests")

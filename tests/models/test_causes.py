@@ -176,6 +176,16 @@ def test_evidence_that_was_hardly_ever_seen_has_the_hazard_of_the_untried(market
     assert model.hazards(better)["staff_turnover"].tolist() == [0.0]
 
 
+def test_a_share_that_hardly_varies_is_not_untried_by_chance(market):
+    frame = market[0].assign(line_stock_outs=np.random.default_rng(2).uniform(0.028, 0.032, len(market[0])))
+    model = fit(frame, [*NAMES, "line_stock_outs"], RECIPE, progress=False)
+    assert model.tried["line_stock_outs"] == pytest.approx(0.08, abs=0.001)
+    hazards = [
+        model.hazards(frame.head(1).assign(line_stock_outs=value))["turbulence"].item() for value in (0.07, 0.09)
+    ]
+    assert hazards[1] == pytest.approx(hazards[0] + RECIPE.untried)
+
+
 def test_evidence_far_worse_than_any_before_has_the_hazard_of_the_untried_beside_what_was_learned(market, model):
     """Towards harm only, half as far again as the worst fifty went from the usual value, and in steps that never fall."""
     frame = market[0]
