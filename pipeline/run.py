@@ -85,7 +85,7 @@ def found(layout: Layout, horizon: str) -> str:
     active = scores[~scores["lapsed"]]
     names = taxonomy().names
     first = active.loc[active["naming"] == "named", "reason_1"].value_counts()
-    known = list(first.index)
+    known, guesses = list(first.index), int((active["naming"] == "untried").sum())
     auc = metrics["population"]["all"]["risk"]["mean"]["auc"]
     rival = metrics["population"]["all"]["bg_nbd"]["mean"]["auc"]["value"]
     lines = [
@@ -96,8 +96,8 @@ def found(layout: Layout, horizon: str) -> str:
         f"{active['expected_loss'].sum():,.0f} of yearly purchases are at risk.",
         (
             f"Most often named: {names[known[0]]['en'].lower()} ({first[known[0]]:,} accounts); of "
-            f"{(active['naming'] == 'candidates').sum():,} more, two reasons are candidates; of "
-            f"{(active['naming'] == 'untried').sum():,} one is a guess, by evidence without precedent."
+            f"{(active['naming'] == 'candidates').sum():,} more, two reasons are candidates"
+            + (f"; of {guesses:,} one is a guess, by evidence without precedent." if guesses else ".")
             if known
             else "No documented reason is sure enough to be named on this data."
         ),

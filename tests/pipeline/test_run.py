@@ -250,6 +250,15 @@ def test_what_was_found_is_told_in_plain_words(results):
     ]
 
 
+def test_a_guess_is_told_beside_the_names(results):
+    scores = pd.read_parquet(results.scores).assign(naming=["named", "untried", "candidates", "untried"])
+    scores.to_parquet(results.scores)
+    assert (
+        "Most often named: account manager left (1 accounts); of 1 more, two reasons are candidates; "
+        "of 1 one is a guess, by evidence without precedent."
+    ) in run.found(results, "3 months")
+
+
 def test_no_reason_that_can_be_named_is_told_too(results):
     scores = pd.read_parquet(results.scores).assign(reason_1="unexplained", naming="none")
     scores.to_parquet(results.scores)
