@@ -104,7 +104,8 @@ class AsOf:
 
     `rows` gets the `Known` view of the tables and returns an Ibis table (account_id, cutoff, value), at most one row
     for an account and cut-off. For what is no sum: oldest open item, current manager, facts that cross accounts.
-    `columns` are those it reads of `table`, `also` those it reads of other tables. With `by` "region" it returns
+    `columns` are those it reads of `table`, `also` those it reads of other tables, `spare` those of any that it reads where
+    they are there and does without where they are not. With `by` "region" it returns
     (region, cutoff, value), with "company" (cutoff, value).
     """
 
@@ -113,6 +114,7 @@ class AsOf:
     rows: Callable[[Known], Expression]
     columns: tuple[str, ...] = ()
     also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    spare: tuple[str, ...] = ()
     by: Literal["account", "region", "company"] = "account"
 
 

@@ -19,7 +19,7 @@ theme = Theme("deliveries")
 
 _REASON = "neglected_details"
 QUARTER_DAYS = 92
-FINE = 1_000, 100_000  # parts and rates are whole numbers of these, so that sums are exact in any order
+PARTS, RATES = 1_000, 100_000  # of one: parts and rates are whole numbers of them, so that sums are exact in any order
 STOCK_OUT = "stock_out"
 
 
@@ -81,19 +81,18 @@ def _line_stock_outs(known: Known) -> Expression:
     rows = known.recent_rows("deliveries", "promised_on", QUARTER_DAYS)
     out = rows[STOCK_OUT].fill_null(False).cast("int64")
     deliveries = rows.group_by(["account_id", "cutoff"]).agg(out=out.sum(), promised=rows.count())
-    parts, rates = FINE
     bought = known.parts_of_year("product_line")
-    bought = bought.mutate(part=(bought.part * parts) // bought.whole)
+    bought = bought.mutate(part=(bought.part * PARTS) // bought.whole)
     met = bought.join(deliveries, ["account_id", "cutoff"])
     lines = met.group_by(["cutoff", "product_line"]).agg(
         out=(met.part * met.out).sum(), promised=(met.part * met.promised).sum()
     )
     lines = lines.filter(lines.promised > 0)
-    lines = lines.select("cutoff", "product_line", rate=(lines.out * rates) // lines.promised)
+    lines = lines.select("cutoff", "product_line", rate=(lines.out * RATES) // lines.promised)
     own = bought.join(lines, ["cutoff", "product_line"])
     own = own.group_by(["account_id", "cutoff"]).agg(out=(own.part * own.rate).sum(), part=own.part.sum())
     own = own.filter(own.part > 0)
-    return own.select("account_id", "cutoff", value=own.out.cast("float64") / (own.part * rates).cast("float64"))
+    return own.select("account_id", "cutoff", value=own.out.cast("float64") / (own.part * RATES).cast("float64"))
 
 
 LINE_STOCK_OUTS = AsOf(
@@ -101,7 +100,8 @@ LINE_STOCK_OUTS = AsOf(
     "deliveries",
     _line_stock_outs,
     columns=("account_id", "promised_on", STOCK_OUT),
-    also={"orders": ("account_id", "ordered_at", "amount", "is_return")},  # without product_line all are one line
+    also={"orders": ("account_id", "ordered_at", "amount", "is_return")},
+    spare=("product_line",),  # without it all are of one line
 )
 
 

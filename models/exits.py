@@ -2,10 +2,11 @@
 
 An audited exit tells the true reason of a loss. What it teaches is an offset on the logarithm of each reason's weight
 (`models/shares.py`), held near zero by a penalty: 50 exits move the offsets a little, more exits move them further. What
-an exit teaches ages with the market it is of: one of half a year ago counts half. An exit that nobody checked tells what a manager chose to write. It counts only as what the true reason may have been, through
-a confusion matrix P(written | true), learned together with the offsets from the audited exits, from pairs (an exit
-written by the manager and audited later) and from how far what was written strays from the evidence (expectation and
-maximisation, after Dawid and Skene 1979, "Maximum likelihood estimation of observer error-rates using the EM algorithm").
+an exit teaches ages with the market it is of: one of half a year ago counts half. An exit that nobody checked tells what a
+manager chose to write. It counts a tenth, and only as what the true reason may have been, through a confusion matrix
+P(written | true), learned together with the offsets from the audited exits, from pairs (an exit written by the manager and
+audited later) and from how far what was written strays from the evidence (expectation and maximisation, after Dawid and
+Skene 1979, "Maximum likelihood estimation of observer error-rates using the EM algorithm").
 
 Whether it helps is told by cross-validation over the audited exits: the shares of the held-out reasons must rise (their
 log-loss fall). Else nothing is learned. How often the largest share is right is told too, but decides nothing: it is far

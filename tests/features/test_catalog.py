@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.catalog import FEATURES, available, facts_of, needs_of, shared
-from features.declaration import Fact
+from features.declaration import Fact, Shared
 from features.engines import connect, open_tables
 from features.matrix import Plan, build, features_of
 from features.orders import ORDER_DAYS, PRODUCTS
@@ -126,21 +126,39 @@ def built(folder: Path) -> pd.DataFrame:
 def test_with_columns_missing_at_random_the_other_features_stay_what_they_are(whole, tmp_path, seed):
     folder, full = whole
     rng = np.random.default_rng(seed)
-    columns = {}
+    columns, absent = {}, set[str]()
     for path in folder.glob("*.parquet"):
         table, declared = pq.read_table(path), TABLES[path.stem]
         # key, event and entry move the day a row counts from; without an account signals are of its region
         safe = {*declared.key, declared.event, "recorded_at", "account_id"}
-        safe |= {"stock_out", "product_line"}  # features that do without them count what they would leave out
         safe |= {column.name for column in declared.columns if column.required}
         dropped = [name for name in table.column_names if name not in safe and rng.random() < 0.3]
         pq.write_table(table.drop_columns(dropped), tmp_path / path.name)
         columns[path.stem] = set(table.column_names) - set(dropped)
+        absent |= set(dropped)
     some = built(tmp_path)
     shown = names(available(columns))
     assert 20 < len(shown) < len(FEATURES)
     assert shown <= set(some.columns)
-    pd.testing.assert_frame_equal(some, full[list(some.columns)], check_exact=True)
+    other = {feature.name for feature in FEATURES if any(absent & set(spared(fact)) for fact in facts_of(feature))}
+    same = [name for name in some.columns if name not in other]
+    pd.testing.assert_frame_equal(some[same], full[same], check_exact=True)
+
+
+def spared(fact: Fact) -> tuple[str, ...]:
+    """The columns that a fact does without where they are not there: then it counts what it would leave out."""
+    return getattr(fact.of if isinstance(fact, Shared) else fact, "spare", ())
+
+
+def test_no_more_features_than_those_of_deliveries_do_without_a_column():
+    found = {feature.name for feature in FEATURES if any(spared(fact) for fact in facts_of(feature))}
+    late = {
+        "region_late_share",
+        "peak_season_failures",
+        "delivery_delay_3",
+        *named("deliveries_late_", "deliveries_short_"),
+    }
+    assert found == late | {"stock_outs", "stock_outs_against_lines", "line_stock_outs"}
 
 
 def test_signals_of_regions_alone_show_the_feature_of_regions(tmp_path):
