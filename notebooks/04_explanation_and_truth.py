@@ -27,9 +27,9 @@ truth = pd.read_parquet(layout.data / "truth.parquet")
 # %% [markdown]
 # ## One account
 #
-# The riskiest active account of which a reason is named (of none, if none is). Two things are told, and never mixed: *why the model says so*,
-# points of probability by reason, which with the base add up to the risk, signs of the loss among them; and *why it would be
-# lost*, the shares, in which the signs of the loss take no part.
+# The riskiest active account of which a reason is named, or the riskiest of all where none is. Two things are told, and never
+# mixed: *why the model says so*, points of probability by reason, which with the base add up to the risk, signs of the loss
+# among them; and *why it would be lost*, the shares, in which the signs of the loss take no part.
 
 # %%
 named = scores[~scores["lapsed"] & (scores["naming"] == "named")]
@@ -82,7 +82,11 @@ said, true = told.loc[both].idxmax(axis=1), true_share.loc[both, list(taxonomy()
 common = true.mode().iloc[0]
 right_name, most_common = float((said == true).mean()), float((true == common).mean())
 sure = both.intersection(named["account_id"])
-right_sure = float((said.loc[sure] == true.loc[sure]).mean()) if len(sure) else float("nan")
+of_the_named = (
+    f"of the {len(sure):,} of them with a reason named, in {(said.loc[sure] == true.loc[sure]).mean():.0%}"
+    if len(sure)
+    else "a reason is named of none of them"
+)
 
 counts = pd.crosstab(said, true).reindex(index=taxonomy().codes, columns=taxonomy().codes, fill_value=0)
 figure, axes = plt.subplots(figsize=(6.5, 5.5), layout="constrained")
@@ -102,7 +106,7 @@ figure.savefig(pictures / "04_truth.png")
 # %%
 print(
     f"Of {len(both):,} risky active accounts the largest share is that of the largest true hazard in {right_name:.0%} "
-    f"(always saying {common}: {most_common:.0%}); of the {len(sure):,} of them with a reason named, in {right_sure:.0%}. "
+    f"(always saying {common}: {most_common:.0%}); {of_the_named}. "
     "So read a name as likely, two candidates as candidates, and ask before acting on either. `docs/reasons.md` measures "
-    "it on seven large markets, with intervals."
+    "it on large markets, with intervals."
 )
