@@ -28,7 +28,11 @@ from models.sampling import least_rows
 NO_CAUSE = ("symptom", "context")
 FEW = 20  # rows that LightGBM puts into a bin of their own for sure
 BEYOND = 0.5  # of the way from the usual value to the worst that `min_leaf` rows had: as far as chance goes
-BEYOND_SHARE = 0.05  # of a share, at least: that of a whole region or product line hardly varies but by chance
+BEYOND_LEAST = {  # by unit, beyond the usual value at least
+    "share": 0.05,  # that of a whole region or product line hardly varies but by chance
+    "events": 0.25,  # severity: the gravest, 5, on a twentieth of what an account buys
+}
+FEATURE_FRACTION = 0.5  # of a reason's evidence that a tree may use, so that what tells the same shares the credit
 LEAST_CURVATURE = 1e-5  # keeps a leaf's value finite where a cause is all but absent
 
 
@@ -155,7 +159,7 @@ class _Ensemble:
             "min_data_in_leaf": recipe.min_leaf,
             "feature_pre_filter": False,
             "lambda_l2": recipe.l2,
-            "feature_fraction": 0.8,
+            "feature_fraction": FEATURE_FRACTION,
             "bagging_fraction": 0.7,
             "bagging_freq": 1,
             "monotone_constraints": list(directions),
@@ -200,7 +204,7 @@ def _healthy(values: FloatArray, name: str, weight: FloatArray | None) -> float:
 
 def _tried(values: pd.Series[float], least: int) -> float | None:
     """How far into harm a feature went in training, and half as far again from its usual value: no tree has learned what
-    lies beyond. The usual value itself of one that hardly ever left it (a share: .05 beyond it); None for one that was
+    lies beyond. The usual value itself of one that hardly ever left it, or BEYOND_LEAST beyond it; None for one that was
     never known."""
     declared = DECLARED[str(values.name)]
     harm = MONOTONE[declared.direction]
@@ -209,7 +213,7 @@ def _tried(values: pd.Series[float], least: int) -> float | None:
         return None
     usual = known[len(known) // 2]
     worst = max(known[max(len(known) - max(least, FEW), 0)], usual)
-    step = BEYOND_SHARE if declared.unit == "share" else 0.0
+    step = BEYOND_LEAST.get(declared.unit, 0.0)
     return float(harm * max(worst + BEYOND * (worst - usual), usual + step))
 
 

@@ -186,6 +186,17 @@ def test_a_share_that_hardly_varies_is_not_untried_by_chance(market):
     assert hazards[1] == pytest.approx(hazards[0] + RECIPE.untried)
 
 
+def test_a_first_event_is_untried_by_its_size(market):
+    """The gravest event on a twentieth of what an account buys shakes it no more than a mild one on a quarter."""
+    frame = market[0].assign(events_line_recent=0.0)
+    model = fit(frame, [*NAMES, "events_line_recent"], RECIPE, progress=False)
+    row = frame.head(1)
+    hazards = [
+        model.hazards(row.assign(events_line_recent=severity))["turbulence"].item() for severity in (0.0, 0.25, 0.26)
+    ]
+    assert hazards == [0.0, 0.0, RECIPE.untried]
+
+
 def test_evidence_far_worse_than_any_before_has_the_hazard_of_the_untried_beside_what_was_learned(market, model):
     """Towards harm only, half as far again as the worst fifty went from the usual value, and in steps that never fall."""
     frame = market[0]
