@@ -15,8 +15,8 @@ test: .venv/installed
 	mypy
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --no-loadscope-reorder -m "not browser and not slow and not spark and not snippets"
 
-check: .venv/installed  ## what takes too long for `make test`
-	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadscope -m slow
+check: .venv/installed  ## what takes too long for `make test`, in one go: the small project is made once
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadscope -m "slow or snippets"
 
 snippets: .venv/installed  ## what README, docs and notebooks show, typed
 	OMP_NUM_THREADS=1 pytest --numprocesses auto -m snippets
