@@ -121,6 +121,7 @@ def measure(scenario: str, seed: int, placebo: str | None, accounts: int, period
         **{method: both[0] for method, both in taught.items()},
     }
     got = placebo_share(
+        matrix,
         competing.ahead(known, period, recipe.lead),
         judged.drop(columns="loss").drop_duplicates(["account_id", "as_of"]),
         features,
@@ -208,7 +209,7 @@ class Measured:
         return cls(float(draws[0]), *(float(q) for q in np.quantile(draws[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])))
 
 
-METRICS = ("rel7", "rel6", "rel8", "ece", "ece_first", "named", "precision")
+METRICS = ("rel7", "rel6", "rel8", "ece", "ece_first", "named", "precision", "two", "either")
 
 
 def metrics_of(market: Market, method: str, params: Params) -> dict[str, FloatArray]:
@@ -218,7 +219,8 @@ def metrics_of(market: Market, method: str, params: Params) -> dict[str, FloatAr
     natural end, among the six, among all eight; each over how often the largest true hazard in the month of the decision
     is, which nobody can beat on average. `ece`: calibration error over all pairs of a loss and a reason, the unexplained
     among them (`models.metrics.ece`); `ece_first`: of the largest share of each loss. `named`, `precision`: share of the
-    losses with a reason named, and of the names right.
+    losses with a reason named, and of the names right; `two`, `either`: share of them with two candidates, and of these
+    how often one of the two is the true one.
     """
     losses, share = market.losses, market.methods[method]
     true = losses["reason"].to_numpy()
@@ -240,9 +242,15 @@ def metrics_of(market: Market, method: str, params: Params) -> dict[str, FloatAr
     result["ece_first"] = ece(tally(first.astype(float), values.max(axis=1), weight))
     if method in market.learned:
         told = name(share, market.learned[method], least_share(params.explain.precision), params.explain.also)
-        named = (told["naming"] == "named").to_numpy()
-        result["named"] = weight @ named / weight.sum(axis=1)
-        result["precision"] = weight @ (named & (told["reason_1"].to_numpy() == true)) / np.maximum(weight @ named, 1)
+        first = told["reason_1"].to_numpy() == true
+        one_of_two = first | (told["reason_2"].to_numpy() == true)
+        for naming, right_ones, share_told, right_told in (
+            ("named", first, "named", "precision"),
+            ("candidates", one_of_two, "two", "either"),
+        ):
+            so = (told["naming"] == naming).to_numpy()
+            result[share_told] = weight @ so / weight.sum(axis=1)
+            result[right_told] = weight @ (so & right_ones) / np.maximum(weight @ so, 1)
     return result
 
 

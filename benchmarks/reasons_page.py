@@ -37,10 +37,20 @@ from pipeline.params import Params
 
 ACCOUNTS, PERIODS = 6_000, 48  # of a simulated market
 SEEDS = (67, 68)  # nothing was chosen on them
-DEVELOPMENT_SEEDS = (61, 62, 63, 64, 101, 102, 103)  # on them constants were chosen
+DEVELOPMENT_SEEDS = (
+    61,
+    62,
+    63,
+    64,
+    65,
+    66,
+    101,
+    102,
+    103,
+)  # on them constants were chosen, or measured before the last choice
 TUNING_SEEDS = (102,)
+HELD_OUT = ("placebo", "quiet")  # settings of the simulator on which nothing was chosen, under any seed
 
-TARGETS = "rel7 .73, with 100 audited exits .75; rel6 .78; worst scenario's rel7 .63; named precision .70 at .25 named; ECE .02"
 HEADS = {
     "rel7": "rel7",
     "rel6": "rel6",
@@ -49,6 +59,8 @@ HEADS = {
     "ece_first": "ECE of the first",
     "named": "named",
     "precision": "precision",
+    "two": "two candidates",
+    "either": "one of them true",
 }
 
 
@@ -74,7 +86,8 @@ def benchmark(root: Path, params: Params, seeds: Sequence[int], scenarios: Seque
 def tune(params: Params, seeds: Sequence[int], jobs: int) -> str:
     """Measure how often a name is right by its share, on markets that the benchmark does not use; writes naming.json."""
     given = seeds or TUNING_SEEDS
-    markets = run(given, list(SCENARIOS), ACCOUNTS, PERIODS, params, jobs, own_only=True)
+    chosen = [scenario for scenario in SCENARIOS if scenario not in HELD_OUT]
+    markets = run(given, chosen, ACCOUNTS, PERIODS, params, jobs, own_only=True)
     write_curve(*pooled(markets), numbers(markets), given)
     return f"Wrote {CURVE_FILE}: a reason is named from a share of {least_share(params.explain.precision):.2f} on."
 
@@ -84,7 +97,6 @@ def page(markets: Sequence[Market], params: Params, command: str) -> str:
     cells, means = table(markets, params)
     stable = pd.DataFrame([market.stability for market in markets])
     placebos = [got for market in markets for got in market.placebo.values()]
-    scenario, low = worst(cells, "rel7")
     seeds = {market.seed for market in markets}
     lines = [
         "# How often the reasons are right",
@@ -110,27 +122,29 @@ def page(markets: Sequence[Market], params: Params, command: str) -> str:
         "  of the largest share of each loss.",
         f"- named: losses of which a reason is named, having a share of {least_share(params.explain.precision):.2f} or more "
         f"(`explain.precision: {params.explain.precision}`); precision: names that are right.",
+        "- two candidates: losses of which two reasons are told that have that share together; one of them true: how often so.",
         f"- In brackets the 95 % interval by {RESAMPLES} resamples of the losses of each market; that of the mean does not count",
         "  that other seeds make other markets.",
         "",
         "![Shares against what was true, and precision of the names](reasons.png)",
         "",
-        f"Aimed at: {TARGETS}.",
-        "",
         *_rows(means, "mean over markets"),
         "",
         *_told(means),
-        f"The worst scenario in rel7 is {scenario}: {low.value:.3f}, mean over its seeds.",
+        *_held_out(cells),
+        "## What was aimed at",
+        "",
+        *_aims(cells, means, stable, placebos),
         "",
         "## Stability and placebo",
         "",
         f"Trained again a month later, on a month more of losses, the largest share is another reason's in "
         f"{stable['all'].mean():.1%} of the losses ({stable['all'].min():.1%} to {stable['all'].max():.1%} by market), in "
-        f"{stable['large'].mean():.1%} of those where it exceeds one half. (Aimed at: 12 %, 8 %.)",
+        f"{stable['large'].mean():.1%} of those where it exceeds one half.",
         "",
         f"A reason whose evidence is swapped among accounts, so that it is a placebo, gets {np.mean(placebos):.1%} "
         f"of the shares ({min(placebos):.1%} to {max(placebos):.1%}; a different reason in each "
-        "market; aimed at: 4 %).",
+        "market).",
         "",
         *_planted(markets),
         "## By market",
@@ -222,6 +236,47 @@ def _told(means: pd.DataFrame) -> list[str]:
     return [f"Against the model that was told every true reason, {OURS} without a single one is {said}.", ""]
 
 
+def _held_out(cells: pd.DataFrame) -> list[str]:
+    """How our method does in the settings of the simulator on which nothing was chosen."""
+    own = cells.xs(OURS, level=2)
+    own = own[own.index.get_level_values(0).isin(HELD_OUT)]
+    if own.empty:
+        return []
+    said = ", ".join(f"{metric} {own[metric].map(lambda cell: cell.value).mean():.3f}" for metric in ("rel7", "rel6"))
+    return [f"In the settings on which nothing was chosen under any seed ({', '.join(HELD_OUT)}): {said}.", ""]
+
+
+def _aims(cells: pd.DataFrame, means: pd.DataFrame, stable: pd.DataFrame, placebos: Sequence[float]) -> list[str]:
+    """What was aimed at, what was reached, and whether that is enough."""
+    scenario, low = worst(cells, "rel7")
+
+    def mean(metric: str, method: str = OURS) -> float:
+        cell: Any = means[metric].get(method)
+        return cell.value if isinstance(cell, Measured) else float("nan")
+
+    aims = [  # what, reached, aim, whether more is better
+        ("rel7", mean("rel7"), 0.73, True),
+        (f"rel7 with {AUDITED} audited exits", mean("rel7", TAUGHT), 0.75, True),
+        ("rel6", mean("rel6"), 0.78, True),
+        (f"rel7 of the worst scenario, {scenario}", low.value, 0.63, True),
+        ("named", mean("named"), 0.25, True),
+        ("precision of the names", mean("precision"), 0.70, True),
+        ("ECE", mean("ece"), 0.02, False),
+        ("first reason changes at retraining", float(stable["all"].mean()), 0.12, False),
+        ("the same where its share exceeds one half", float(stable["large"].mean()), 0.08, False),
+        ("share of a placebo", float(np.mean(placebos)), 0.04, False),
+    ]
+    for metric in ("rel7", "rel6"):
+        aims.append((f"{metric} of the model told every true reason, at least", mean(metric), mean(metric, TOLD), True))
+    lines = ["| | reached | aimed at | |", "|---|---|---|---|"]
+    for what, reached, aim, more in aims:
+        if np.isnan(reached) or np.isnan(aim):
+            continue
+        met = reached >= aim if more else reached <= aim
+        lines.append(f"| {what} | {reached:.3f} | {aim:.3f} | {'met' if met else 'missed'} |")
+    return lines
+
+
 def _rows(cells: pd.DataFrame, label: str | None) -> list[str]:
     heads = [HEADS[metric] for metric in METRICS]
     lines = [f"| market | method | {' | '.join(heads)} |", "|" + "---|" * (len(heads) + 2)]
@@ -245,7 +300,7 @@ def _used(seeds: set[int]) -> str:
     known = sorted(seeds & set(DEVELOPMENT_SEEDS))
     if not known:
         return "none of which was used to choose anything"
-    return f"of which {_listed(set(known))} served to choose constants, so that the figures flatter"
+    return f"of which {_listed(set(known))} were looked at before the last constant was chosen, so that the figures flatter"
 
 
 def _listed(seeds: set[int]) -> str:

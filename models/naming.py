@@ -2,7 +2,7 @@
 One that owes such a share to evidence worse than any in training is told as a guess: nobody knows how often it is right.
 
 `naming.json` says how often a name was right on markets with planted reasons, by the least share that was named; it is
-written by `holdfast reasons --tune`, from markets that no figure of the documentation comes from.
+written by `holdfast reasons --tune`, from other markets than those on which `docs/reasons.md` measures.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def name(share: pd.DataFrame, learned: pd.DataFrame, least: float, also: float) 
 
     "named": the first reason has a share of `least` or more; others follow that have `also` or more. "untried": the same,
     but by what was learned (`learned`, as `CauseModel.shares_and_learned` gives them) it would have less. "candidates": the
-    first two have it together, and either may be the one. "none": no documented reason stands out, `reason_1` is
-    `unexplained`. Equal shares stand in the order of the taxonomy.
+    first two have it together, however little of it the second, and either may be the one. "none": no documented reason
+    stands out, `reason_1` is `unexplained`. Equal shares stand in the order of the taxonomy.
     """
     codes = np.array(taxonomy().codes)
     columns = [f"share_{code}" for code in codes]
@@ -96,10 +96,11 @@ def name(share: pd.DataFrame, learned: pd.DataFrame, least: float, also: float) 
     enough = top[:, 0] >= max(least, 1e-12)
     known = np.take_along_axis(learned[columns].fillna(-1.0).to_numpy(), order[:, :1], axis=1)[:, 0]
     named = enough & (known >= max(least, 1e-12))
-    either = ~enough & (top[:, 0] + top[:, 1] >= max(least, 1e-12)) & (top[:, 1] >= also)
+    either = ~enough & (np.minimum(top[:, 0], top[:, 1]) > 0) & (top[:, 0] + top[:, 1] >= least)
     table = codes[order].astype(object)
-    table[~(top >= max(also, 1e-12))] = None
-    table[either, 2] = None
+    told = top >= max(also, 1e-12)
+    told[either] = [True, True, False]
+    table[~told] = None
     table[~enough & ~either] = None
     table[~enough & ~either, 0] = UNEXPLAINED
     result = pd.DataFrame(table, index=share.index, columns=[f"reason_{place}" for place in range(1, NAMED + 1)])

@@ -38,10 +38,17 @@ def between_bags(model: CauseModel, rows: pd.DataFrame) -> dict[str, float]:
     pairs = [top_changes(one, other) for one, other in combinations(by_bag, 2)]
     if not pairs:
         return {"all": float("nan"), "large": float("nan")}
-    return {name: float(np.mean([pair[name] for pair in pairs])) for name in ("all", "large")}
+    return {name: _mean([pair[name] for pair in pairs]) for name in ("all", "large")}
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of those that are there; NaN where none is."""
+    there = [value for value in values if not np.isnan(value)]
+    return float(np.mean(there)) if there else float("nan")
 
 
 def placebo_share(
+    matrix: pd.DataFrame,
     rows: pd.DataFrame,
     judged: pd.DataFrame,
     features: Sequence[str],
@@ -52,17 +59,33 @@ def placebo_share(
     """The mean share that `code` gets in `judged` when its evidence is another account's: a reason that is none.
 
     The model learns anew from `rows` (as `competing.fit` takes them, with their `weight`) in which the accounts have swapped
-    all evidence for `code`; so have those of `judged`. What is left is what chance and the floor of the shares give.
+    all evidence for `code` (`swapped`); so have those of `judged`. `matrix` holds whom they may swap with: all accounts at
+    the cut-offs of both. What is left is what chance and the floor of the shares give.
     """
     own = [name for name in features if DECLARED[name].reason == code]
-    accounts = np.unique(np.concatenate([rows["account_id"].to_numpy(), judged["account_id"].to_numpy()]))
-    swapped = pd.Series(np.random.default_rng(recipe.seed).permutation(accounts), index=accounts)
-    both = pd.concat([rows, judged], ignore_index=True).drop_duplicates(["account_id", "as_of"])
-    evidence = both.set_index(["account_id", "as_of"])[own]
+    pool = pd.concat([matrix[~matrix["lapsed"]], judged], ignore_index=True).drop_duplicates(["account_id", "as_of"])
+    evidence = swapped(pool, own, recipe.seed)
 
     def foreign(frame: pd.DataFrame) -> pd.DataFrame:
-        of_others = pd.MultiIndex.from_arrays([frame["account_id"].map(swapped), frame["as_of"]])
-        return frame.assign(**evidence.reindex(of_others).reset_index(drop=True).set_axis(frame.index))
+        at = pd.MultiIndex.from_frame(frame[["account_id", "as_of"]])
+        return frame.assign(**evidence.loc[at].reset_index(drop=True).set_axis(frame.index))
 
     model = fit(foreign(rows), features, recipe, progress=False, weight=weight)
     return float(model.shares(foreign(judged))[f"share_{code}"].mean())
+
+
+def swapped(rows: pd.DataFrame, columns: Sequence[str], seed: int) -> pd.DataFrame:
+    """The `columns` of another account that is there at the same as_of, index account_id and as_of.
+
+    At each as_of everybody takes those of the next in one circle of all accounts, drawn by chance: so each row's values are
+    given to exactly one account, and an account keeps its donor from one as_of to the next, as evidence lasts.
+    """
+    accounts = rows["account_id"].unique()
+    place = pd.Series(np.random.default_rng(seed).permutation(len(accounts)), index=accounts)
+    circle = rows.assign(place=rows["account_id"].map(place)).sort_values(["as_of", "place"], ignore_index=True)
+    size_of = circle.groupby("as_of", sort=False)["place"].transform("size").to_numpy()
+    first = ~circle["as_of"].duplicated().to_numpy()
+    donor = np.arange(len(circle)) - 1
+    donor[first] += size_of[first]
+    values = circle[list(columns)].iloc[donor].reset_index(drop=True)
+    return values.set_axis(pd.MultiIndex.from_frame(circle[["account_id", "as_of"]]))

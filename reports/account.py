@@ -68,7 +68,7 @@ class _Pages:
             "facts": _facts(site, who),
             "horizons": self._horizons(row),
             "history": history.of(self.history.get(account, []), site, self.period),
-            "step": self._step(account),
+            "step": self._step(account, who),
             "similar": [self._similar(found) for found in self.similar.get(account, [])],
             "said": feedback.said(site, account),
         }
@@ -81,11 +81,11 @@ class _Pages:
             if name in row and not pd.isna(row[name])
         ]
 
-    def _step(self, account: str) -> dict[str, Any] | None:
+    def _step(self, account: str, who: Record) -> dict[str, Any] | None:
         """What to do: the worklist's step of an active account, the decision on a lapsed one."""
         if (listed := self.worklist.get(account)) is not None:
             words = worklist.decision(listed)
-            return {**worklist.step_of(listed), "decision": words, "do": listed["decision"] == "do"}
+            return {**worklist.step_of(self.site, listed, who), "decision": words, "do": listed["decision"] == "do"}
         if (lapsed := self.win_back.get(account)) is not None:
             return {
                 "what": win_back.decided(lapsed),

@@ -61,13 +61,14 @@ def summary(site: Site, links: Links, most: int) -> dict[str, Any]:
     }
 
 
-def step_of(row: Mapping[Any, Any]) -> dict[str, str]:
-    """What to do and its terms, in words, for a row with reason and class."""
+def step_of(site: Site, row: Mapping[Any, Any], told: Mapping[Any, Any]) -> dict[str, str]:
+    """What to do and its terms, in words, for a row with reason and class; `told`: how its reasons were named."""
     step = playbook().step(text(row["reason"]) or "unexplained", text(row["class"]))
     manner = say(step.manner) if step.manner else ""
+    doubt = _doubt(site, told)
     return {
-        "brief": say(step.do),
-        "what": paragraph([say(step.do), manner]),
+        "brief": paragraph([doubt, say(step.do)]),
+        "what": paragraph([doubt, say(step.do), manner]),
         "terms": say(
             "{owner}, until {until}; {hours} (documents {documents})",
             owner=say(step.owner),
@@ -76,6 +77,16 @@ def step_of(row: Mapping[Any, Any]) -> dict[str, str]:
             documents=listed(step.documents),
         ),
     }
+
+
+def _doubt(site: Site, told: Mapping[Any, Any]) -> str:
+    """What to ask before the step for a reason that is not named alone; nothing where it is, or where none is told."""
+    naming, codes = text(told.get("naming")), [text(told.get("reason_1")), text(told.get("reason_2"))]
+    if naming == "candidates" and codes[0] and codes[1]:
+        return say("Ask first which it is: {one} or {other}.", one=site.reason(codes[0]), other=site.reason(codes[1]))
+    if naming == "untried" and codes[0]:
+        return say("Ask first, for the reason is a guess: {reason}.", reason=site.reason(codes[0]))
+    return ""
 
 
 def decision(row: Mapping[Any, Any]) -> str:
@@ -111,7 +122,7 @@ def _rows(site: Site, links: Links, chosen: pd.DataFrame) -> list[dict[str, Any]
     return [
         {
             **rows.identity(links, row["account_id"], who),
-            **step_of(row),
+            **step_of(site, row, who),
             "place": int(row["place"]),
             "class": text(row["class"]),
             "who": text(who.get("manager")) or text(row["manager_id"]) or text(row["region"]),

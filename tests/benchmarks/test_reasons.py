@@ -61,6 +61,16 @@ def test_shares_without_information_are_as_good_as_chance(params):
     assert value(flat, "named", params) == 0
 
 
+def test_of_two_candidates_either_may_be_the_true_one(params):
+    market = market_of(1)
+    share = market.methods[OURS]
+    values = np.sort(share[[f"share_{code}" for code in CODES]].to_numpy(), axis=1)
+    least = least_share(params.explain.precision)
+    two = (values[:, -1] < least) & (values[:, -1] + values[:, -2] >= least)
+    assert value(market, "two", params) == pytest.approx(two.mean())
+    assert value(market, "either", params) == pytest.approx((values[two, -1] + values[two, -2]).mean(), abs=0.05)
+
+
 def test_shares_that_are_too_sure_are_not_calibrated(params):
     sure = market_of(1, lambda true: true**4 / (true**4).sum(axis=1, keepdims=True))
     assert value(sure, "rel6", params) == 1.0  # the order is the same
@@ -103,6 +113,8 @@ def test_the_page_tells_what_was_measured(params, tmp_path):
     assert "| placebo 2 | most common reason |" in text
     assert "another reason's in 5.0% of the losses" in text
     assert "gets 2.0% of the shares" in text
+    assert "| rel7 | 1.000 | 0.730 | met |" in text
+    assert "(placebo, quiet): rel7 1.000, rel6 1.000." in text
     assert "nan" not in text
     assert "told every true reason, Holdfast" not in text  # nothing is said of a method that was not measured
     picture(markets, tmp_path / "picture.png")
@@ -116,7 +128,10 @@ def test_the_page_tells_how_far_it_is_from_being_told_every_reason(params):
     means = table(markets, params)[1]["rel7"]
     off = means[TOLD].value - means[OURS].value
     assert off > 0.3
-    assert f"without a single one is {off:.3f} lower in rel7, " in page(markets, params, "command")
+    text = page(markets, params, "command")
+    assert f"without a single one is {off:.3f} lower in rel7, " in text
+    assert f"| rel7 of the model told every true reason, at least | {1 - off:.3f} | 1.000 | missed |" in text
+    assert "settings on which nothing was chosen" not in text  # none of them was measured
     turned = [replace(market, methods={**market.methods, TOLD: market.methods[OURS], OURS: best})]
     assert f"without a single one is {off:.3f} higher in rel7, " in page(turned, params, "command")
 

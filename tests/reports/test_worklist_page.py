@@ -172,3 +172,22 @@ def test_a_row_names_who_looks_after_the_account_or_else_where_it_is(site, manag
     row = worklist.context(given, links_of(given))["worklist"]["rows"][0]
     assert (row["id"], row["who"]) == (first, who)
     assert row["until"] == day(date.fromisoformat(row["until_iso"]))
+
+
+@pytest.mark.parametrize(
+    ("naming", "second", "asked"),
+    [
+        ("named", "competitor", ""),
+        ("candidates", "competitor", "Ask first which it is: Product no longer fits or "),
+        ("untried", None, "Ask first, for the reason is a guess: Product no longer fits. "),
+    ],
+)
+def test_a_reason_that_is_not_named_alone_is_asked_for_before_anything_is_done(site, naming, second, asked):
+    row = site.worklist[site.worklist["decision"] == "do"].iloc[0].to_dict() | {"reason": "product"}
+    told = worklist.step_of(site, row, {"naming": naming, "reason_1": "product", "reason_2": second})
+    plain = worklist.step_of(site, row, {"naming": "named", "reason_1": "product", "reason_2": None})
+    for words in ("brief", "what"):
+        assert told[words].startswith(asked)
+        assert told[words].endswith(plain[words])
+    assert told["terms"] == plain["terms"]
+    assert (told["what"] == plain["what"]) == (naming == "named")
