@@ -74,13 +74,14 @@ def peer_values(frame: pd.DataFrame, active: npt.NDArray[np.bool_]) -> pd.DataFr
 
 
 def for_reasons(compared: Compared, contributions: pd.DataFrame, reasons: pd.DataFrame) -> pd.DataFrame:
-    """One to three rows for each reason that `reasons` tells of (`models.naming.name`), the weightiest first.
+    """Up to three rows for each reason that `reasons` tells of (`models.naming.name`), the weightiest first.
 
     `contributions`: what each value adds to its reason (`CauseModel.contributions`). Columns: account_id, code, place
     (1: `reason_1`), number (of the row within its reason), feature, value, before (NaN: not eligible then), peers, others
     (JSON: the values of the other features that the sentence of this one mentions, null where they are missing; nothing
     where it mentions none), as_of and past (the days of value and before). A value that is missing is evidence of
-    nothing; where a reason has no other, there is no row. Of features of one kind, such as the windows of one, the
+    nothing, nor is one that does not raise the reason's hazard; where a reason has no other, because its share is that of the
+    cut-offs before, there is no row. Of features of one kind, such as the windows of one, the
     weightiest speaks.
     """
     rows: list[dict[str, Any]] = []
@@ -141,10 +142,10 @@ def _shown(values: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 
 def _strongest(names: Sequence[str], weight: FloatArray, most: int, least: float) -> Iterator[tuple[int, str]]:
-    """(number, name) of the weightiest features, one of a kind; the first whatever its weight."""
+    """(number, name) of the weightiest features that weigh anything, one of a kind."""
     told: list[str] = []
     for place in np.argsort(-weight, kind="stable"):
-        if not np.isfinite(weight[place]) or len(told) == most or (told and weight[place] < max(least, 1e-9)):
+        if not np.isfinite(weight[place]) or len(told) == most or weight[place] < max(least, 1e-9):
             return
         if _kind(names[place]) not in told:
             told.append(_kind(names[place]))

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from models.naming import NAMED
+from models.shares import UNEXPLAINED
 from models.taxonomy import taxonomy
 from reports import sentences as evidence_sentences
 from reports.language import language, message, say, say_number
@@ -59,8 +60,7 @@ def told(row: Record, evidence: Sequence[Record], explanation: Record, name: Nam
             {
                 "code": code,
                 "share": row.get(f"share_{code}"),
-                # a sentence never stands under another reason than its own
-                "sentences": [line["sentence"] for line in evidence if (line["place"], line["code"]) == (place, code)],
+                "sentences": _sentences(evidence, place, code),
             }
             for place, code in enumerate(codes, start=1)
             if code
@@ -71,6 +71,14 @@ def told(row: Record, evidence: Sequence[Record], explanation: Record, name: Nam
             explanation, [code for code in codes if code], risk, float(row["expected_loss"]), name, currency
         ),
     }
+
+
+def _sentences(evidence: Sequence[Record], place: int, code: str) -> list[str]:
+    """The sentences of the reason at this place; a sentence never stands under another reason than its own."""
+    if code == UNEXPLAINED:
+        return []
+    own = [line["sentence"] for line in evidence if (line["place"], line["code"]) == (place, code)]
+    return own or [say("Today’s values say nothing of it: it is concluded from the time before.")]
 
 
 def why_now(explanation: Record, risk: float, name: Namer) -> str | None:

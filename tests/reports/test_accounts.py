@@ -168,7 +168,7 @@ def test_sentences_stand_under_their_own_reason_in_their_order():
     shown = told(row, sentences(evidence)["A"], {}, name, "EUR")
     assert [(reason["code"], reason["sentences"]) for reason in shown["reasons"]] == [
         ("product", ["first", "second"]),
-        ("staff_turnover", []),
+        ("staff_turnover", ["Today’s values say nothing of it: it is concluded from the time before."]),
     ]
     assert shown["against"] == ["against"]
     assert sentences(evidence.head(0)) == {}
