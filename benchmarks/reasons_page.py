@@ -144,7 +144,8 @@ def page(markets: Sequence[Market], params: Params, command: str) -> str:
         "",
         f"A reason whose evidence is swapped among accounts, so that it is a placebo, gets {np.mean(placebos):.1%} "
         f"of the shares ({min(placebos):.1%} to {max(placebos):.1%}; a different reason in each "
-        "market).",
+        "market). What all accounts share, such as an event of the company, cannot be swapped, and evidence without precedent "
+        "counts wherever it lands.",
         "",
         *_planted(markets),
         "## By market",
