@@ -126,11 +126,13 @@ def placebo(layout: Layout, params: Params) -> str:
     features = [name for name in matrix.columns if name not in KEYS]
     rows, weight = ahead(matrix, params.featurize, params.train, why.recipe.lead)
     lost = matrix[(matrix["label"] == 1) & ~matrix["lapsed"]]
+    # whom evidence is swapped with does not depend on whether all accounts are read or the sample alone
+    there = matrix[matrix["account_id"].isin({*rows["account_id"], *lost["account_id"]})]
     own = why.taught({}).shares(lost).mean()  # as the placebo has them: without what exits taught
     names = taxonomy().names
     lines = [f"{'reason':40} {'share':>7} {'placebo':>8}"]
     for code in tqdm(list(why.boosters), desc="placebos", disable=None):
-        got = stability.placebo_share(matrix, rows, lost, features, why.recipe, code, weight)
+        got = stability.placebo_share(there, rows, lost, features, why.recipe, code, weight)
         lines.append(f"{names[code]['en']:40} {own[f'share_{code}']:>7.1%} {got:>8.1%}")
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ from empulse.metrics import empb_score, empc_score
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from scipy.stats import beta as beta_of
+from scipy.special import betainc, betaincinv
 
 from models.profit import (
     Terms,
@@ -119,10 +119,12 @@ def test_the_expected_maximum_is_that_of_numerical_integration(given_lines, alph
         (b - d) / (c - a) for a, b in given_lines for c, d in given_lines if a != c and 0 < (b - d) / (c - a) < 1
     ]
     cuts = sorted({0.0, 1.0, *crossings})
-    density = beta_of(alpha, beta).pdf
+    # over the quantiles: the density itself may be infinite at both ends
     slow = sum(
-        quad(lambda gamma: (slope * gamma + intercept).max() * density(gamma), low, high, limit=200)[0]
-        for low, high in pairwise(cuts)
+        quad(
+            lambda part: (slope * betaincinv(alpha, beta, part) + intercept).max(), low, high, epsrel=1e-6, epsabs=1e-6
+        )[0]
+        for low, high in pairwise(betainc(alpha, beta, cuts))
         if high - low > 1e-9
     )
     assert expected_maximum(slope, intercept, alpha, beta) == pytest.approx(slow, rel=1e-4, abs=1e-4)
