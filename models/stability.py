@@ -83,9 +83,7 @@ def swapped(rows: pd.DataFrame, columns: Sequence[str], seed: int) -> pd.DataFra
     accounts = rows["account_id"].unique()
     place = pd.Series(np.random.default_rng(seed).permutation(len(accounts)), index=accounts)
     circle = rows.assign(place=rows["account_id"].map(place)).sort_values(["as_of", "place"], ignore_index=True)
-    size_of = circle.groupby("as_of", sort=False)["place"].transform("size").to_numpy()
-    first = ~circle["as_of"].duplicated().to_numpy()
-    donor = np.arange(len(circle)) - 1
-    donor[first] += size_of[first]
+    position = pd.Series(np.arange(len(circle))).groupby(circle["as_of"])
+    donor = position.shift().fillna(position.transform("last")).astype(int)
     values = circle[list(columns)].iloc[donor].reset_index(drop=True)
     return values.set_axis(pd.MultiIndex.from_frame(circle[["account_id", "as_of"]]))
