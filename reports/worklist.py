@@ -81,12 +81,9 @@ def step_of(site: Site, row: Mapping[Any, Any], told: Mapping[Any, Any]) -> dict
 
 def _doubt(site: Site, told: Mapping[Any, Any]) -> str:
     """What to ask before the step for a reason that is not named alone; nothing where it is, or where none is told."""
-    naming, codes = text(told.get("naming")), [text(told.get("reason_1")), text(told.get("reason_2"))]
-    if naming == "candidates" and codes[0] and codes[1]:
-        return say("Ask first which it is: {one} or {other}.", one=site.reason(codes[0]), other=site.reason(codes[1]))
-    if naming == "untried" and codes[0]:
-        return say("Ask first, for the reason is a guess: {reason}.", reason=site.reason(codes[0]))
-    return ""
+    if text(told.get("naming")) not in ("candidates", "untried"):
+        return ""
+    return say("Ask first whether it is so: {reasons}.", reasons=rows.first_reason(site, told))
 
 
 def decision(row: Mapping[Any, Any]) -> str:

@@ -178,8 +178,8 @@ def test_a_row_names_who_looks_after_the_account_or_else_where_it_is(site, manag
     ("naming", "second", "asked"),
     [
         ("named", "competitor", ""),
-        ("candidates", "competitor", "Ask first which it is: Product no longer fits or "),
-        ("untried", None, "Ask first, for the reason is a guess: Product no longer fits. "),
+        ("candidates", "competitor", "Ask first whether it is so: Product no longer fits or "),
+        ("untried", None, "Ask first whether it is so: Product no longer fits (a guess). "),
     ],
 )
 def test_a_reason_that_is_not_named_alone_is_asked_for_before_anything_is_done(site, naming, second, asked):
