@@ -1,13 +1,14 @@
 """Evidence: what speaks for a named reason, and what speaks against the loss, in the account's own numbers.
 
-Each row is a feature with its value now, the account's own value `PAST` periods before, and what accounts of its size
-have. The words for it are made in `reports/sentences.py`.
+An account is judged by several cut-offs (`models/causes.py`), so a reason is told by the last of them at which it weighed
+much. Each row is a feature with its value then, the account's own value now and `PAST` periods before now, and what accounts
+of its size had. The words for it are made in `reports/sentences.py`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -17,7 +18,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from tqdm import tqdm
 
 from features.catalog import DECLARED
 from features.declaration import Feature
@@ -32,7 +32,7 @@ SENTENCES = 3  # rows of a reason, at most
 PROTECTIVE = 2  # rows of what speaks against the loss, at most
 WORTH = 1 / 3  # of the first row's weight that another must have
 LEAST_PROTECTION = 0.05  # log-odds by which a value must lower the risk to be told
-SHOWN_FROM = 2000  # accounts that take long enough for a progress bar
+TELLING = 0.5  # of a reason's largest hazard at any cut-off: a cut-off at which it weighed much
 COLUMNS = (
     "account_id",
     "code",
@@ -41,27 +41,31 @@ COLUMNS = (
     "feature",
     "value",
     "before",
+    "now",
     "peers",
     "others",
     "as_of",
     "past",
+    "latest",
 )
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Features of accounts now, with what they are compared to; all of (accounts, features) in the same order.
+    """Features of accounts at `as_of`, with what they are compared to; all of (accounts, features) in the same order.
 
-    `before`: the same accounts at the day `past`, NaN where an account was not eligible then. `peers`: the median of
-    the active accounts of the same fifth by amount.
+    `before`: the same accounts at the day `past`, NaN where an account was not eligible then; `now`: at the day `latest`,
+    that of the scoring. `peers`: the median of the active accounts of the same fifth by amount at `as_of`.
     """
 
     as_of: date
     past: date
+    latest: date
     account_id: pd.Series[str]
-    now: pd.DataFrame
+    values: pd.DataFrame
     before: pd.DataFrame
     peers: pd.DataFrame
+    now: pd.DataFrame
 
 
 def peer_values(frame: pd.DataFrame, active: npt.NDArray[np.bool_]) -> pd.DataFrame:
@@ -73,24 +77,41 @@ def peer_values(frame: pd.DataFrame, active: npt.NDArray[np.bool_]) -> pd.DataFr
     return pd.DataFrame({name: found.tier[name][tier] for name in frame.columns}, index=frame.index)
 
 
+def told_at(reasons: pd.DataFrame, hazards: Mapping[date, pd.DataFrame]) -> dict[date, pd.DataFrame]:
+    """The `reason_1 .. reason_3` of `reasons` that each day is to tell of, None for the others.
+
+    `hazards`: by day (accounts, reasons), accounts as in `reasons`. A reason is told by the last day at which it had
+    `TELLING` of its largest hazard: by the values of now as long as they say it too.
+    """
+    days = sorted(hazards)
+    codes = hazards[days[-1]].columns
+    named = reasons[_places()]
+    result = dict.fromkeys(days, named.where(named.isin(codes)))
+    for code in codes:
+        of_day = np.stack([hazards[day][code].to_numpy() for day in days])
+        tells = of_day >= TELLING * of_day.max(axis=0)
+        last = len(days) - 1 - tells[::-1].argmax(axis=0)
+        for number, day in enumerate(days):
+            other = (last != number)[:, None] & (named == code).to_numpy()
+            result[day] = result[day].mask(other)
+    return result
+
+
 def for_reasons(compared: Compared, contributions: pd.DataFrame, reasons: pd.DataFrame) -> pd.DataFrame:
-    """Up to three rows for each reason that `reasons` tells of (`models.naming.name`), the weightiest first.
+    """Up to three rows for each reason that `reasons` tells of (`models.naming.name`, `told_at`), the weightiest first.
 
     `contributions`: what each value adds to its reason (`CauseModel.contributions`). Columns: account_id, code, place
-    (1: `reason_1`), number (of the row within its reason), feature, value, before (NaN: not eligible then), peers, others
+    (1: `reason_1`), number (of the row within its reason), feature, value, before (NaN: not eligible then), now, peers, others
     (JSON: the values of the other features that the sentence of this one mentions, null where they are missing; nothing
-    where it mentions none), as_of and past (the days of value and before). A value that is missing is evidence of
-    nothing, nor is one that does not raise the reason's hazard; where a reason has no other, because its share is that of the
-    cut-offs before, there is no row. Of features of one kind, such as the windows of one, the
-    weightiest speaks.
+    where it mentions none), as_of, past and latest (the days of value, before and now). A value that is missing is evidence
+    of nothing, nor is one that does not raise the reason's hazard; where a reason has no other there is no row. Of features of
+    one kind, such as the windows of one, the weightiest speaks.
     """
     rows: list[dict[str, Any]] = []
     gathered = _Gathered(compared)
-    codes = sorted(set(reasons[_places()].stack().dropna()) - {UNEXPLAINED})
-    quiet = None if len(reasons) >= SHOWN_FROM else True
-    for code in tqdm(codes, desc="evidence", disable=quiet):
+    for code in sorted(set(reasons[_places()].stack().dropna()) - {UNEXPLAINED}):
         own = [name for name in contributions.columns if DECLARED[name].reason == code]
-        weight = np.where(_shown(compared.now[own]), contributions[own].to_numpy(), -np.inf)
+        weight = np.where(_shown(compared.values[own]), contributions[own].to_numpy(), -np.inf)
         for place, column in enumerate(_places(), start=1):
             for row in np.flatnonzero((reasons[column] == code).to_numpy()).tolist():
                 chosen = _strongest(own, weight[row], SENTENCES, WORTH * weight[row].max())
@@ -106,8 +127,8 @@ def against_loss(compared: Compared, contributions: pd.DataFrame) -> pd.DataFram
     """
     names = list(contributions.columns)
     harm = np.array([MONOTONE[DECLARED[name].direction] for name in names])
-    better = (compared.now[names].to_numpy(np.float64) - compared.peers[names].to_numpy(np.float64)) * harm < 0
-    weight = np.where(_shown(compared.now[names]) & better, -contributions.to_numpy(), -np.inf)
+    better = (compared.values[names].to_numpy(np.float64) - compared.peers[names].to_numpy(np.float64)) * harm < 0
+    weight = np.where(_shown(compared.values[names]) & better, -contributions.to_numpy(), -np.inf)
     best = np.argsort(-weight, axis=1, kind="stable")[:, : 4 * PROTECTIVE]
     rows: list[dict[str, Any]] = []
     gathered = _Gathered(compared)
@@ -161,33 +182,33 @@ class _Gathered:
     """The rows of evidence, from arrays: a frame's rows are slow to reach one by one."""
 
     def __init__(self, compared: Compared) -> None:
-        self.as_of, self.past = compared.as_of, compared.past
+        self.days = {"as_of": compared.as_of, "past": compared.past, "latest": compared.latest}
         self.accounts = compared.account_id.tolist()
-        self.now, self.before, self.peers = (
+        self.values, self.before, self.now, self.peers = (
             {name: table[name].to_numpy(dtype=np.float64) for name in table.columns}
-            for table in (compared.now, compared.before, compared.peers)
+            for table in (compared.values, compared.before, compared.now, compared.peers)
         )
 
     def row(self, row: int, name: str) -> dict[str, Any]:
         """The row of the table of evidence, but for its place and number."""
         feature = DECLARED[name]
-        others = {other: float(self.now[other][row]) for other in mentioned(feature)}
+        others = {other: float(self.values[other][row]) for other in mentioned(feature)}
         known = {other: None if np.isnan(value) else value for other, value in others.items()}
         return {
             "account_id": self.accounts[row],
             "code": feature.reason,
             "feature": name,
-            "value": float(self.now[name][row]),
+            "value": float(self.values[name][row]),
             "before": float(self.before[name][row]),
+            "now": float(self.now[name][row]),
             "peers": float(self.peers[name][row]),
             "others": json.dumps(known) if known else None,
-            "as_of": self.as_of,
-            "past": self.past,
+            **self.days,
         }
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    table = table.astype({"place": "int64", "number": "int64", "value": float, "before": float, "peers": float})
-    table = table.astype({"others": "str"})  # also where no row has any
+    numbers = dict.fromkeys(("value", "before", "now", "peers"), "float64")
+    table = table.astype({"place": "int64", "number": "int64", **numbers, "others": "str"})  # also where no row has any
     return table.sort_values(["account_id", "place", "number"], ignore_index=True)

@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
+from tqdm import tqdm
 
 from models import evidence
 from models.attribution import contributions, grouped, points
@@ -93,24 +94,37 @@ def explain(layout: Layout, params: Params, model: RiskModel, why: CauseModel, s
 
 def told(model: RiskModel, why: CauseModel, params: Params, scored: Scored, values: pd.DataFrame) -> pd.DataFrame:
     """The evidence for the reasons and against the loss; `values`: SHAP values by feature."""
-    plan = plan_from(dict(model.meta), params.featurize.block)
-    past: date = plan.period.before(scored.as_of, evidence.PAST)
-    now = scored.features(scored.as_of)
-    active = ~now["lapsed"].to_numpy(dtype=bool)
-    chosen = now.loc[values.index, model.features]
-    reasons = scored.scores.set_index("account_id").loc[values.index]
-    compared = evidence.Compared(
-        as_of=scored.as_of,
-        past=past,
-        account_id=pd.Series(values.index),
-        now=chosen,
-        before=scored.features(past, reasons.index.to_series())[model.features].reindex(values.index),
-        peers=evidence.peer_values(now[model.features], active if active.any() else ~active).loc[values.index],
-    )
-    parts = [
-        evidence.for_reasons(compared, why.contributions(chosen), reasons),
-        evidence.against_loss(compared, values),
-    ]
+    period = plan_from(dict(model.meta), params.featurize.block).period
+    past: date = period.before(scored.as_of, evidence.PAST)
+    accounts = pd.Series(values.index)
+
+    def of_accounts(day: date) -> pd.DataFrame:
+        return scored.features(day, accounts)[model.features].reindex(values.index)
+
+    days = [period.before(scored.as_of, back) for back in range(why.recipe.lags + 1)]
+    by_day = {day: of_accounts(day) for day in days}
+    before, reasons = of_accounts(past), scored.scores.set_index("account_id").loc[values.index]
+    telling = evidence.told_at(reasons, {day: why.hazards(chosen) for day, chosen in by_day.items()})
+    parts = []
+    for day, chosen in tqdm(by_day.items(), desc="evidence", disable=None):
+        if day < scored.as_of and telling[day].isna().all(axis=None):
+            continue
+        everybody = scored.features(day)
+        active = ~everybody["lapsed"].to_numpy(dtype=bool)
+        peers = evidence.peer_values(everybody[model.features], active if active.any() else ~active)
+        compared = evidence.Compared(
+            as_of=day,
+            past=past,
+            latest=scored.as_of,
+            account_id=accounts,
+            values=chosen,
+            before=before,
+            peers=peers.reindex(values.index),
+            now=by_day[scored.as_of],
+        )
+        parts.append(evidence.for_reasons(compared, why.contributions(chosen), telling[day]))
+        if day == scored.as_of:
+            parts.append(evidence.against_loss(compared, values))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -78,7 +78,7 @@ def _sentences(evidence: Sequence[Record], place: int, code: str) -> list[str]:
     if code == UNEXPLAINED:
         return []
     own = [line["sentence"] for line in evidence if (line["place"], line["code"]) == (place, code)]
-    return own or [say("Today’s values say nothing of it: it is concluded from the time before.")]
+    return own or [say("No single value stands out for it.")]
 
 
 def why_now(explanation: Record, risk: float, name: Namer) -> str | None:

@@ -1,7 +1,7 @@
 """Sentences of evidence in the language spoken: those of the features' declarations, with an account's own numbers.
 
-A row of evidence (`models.evidence`) is told with the value now, the day it goes back to, the account's own value before
-and what accounts of its size have.
+A row of evidence (`models.evidence`) is told with the value, its day if that is not the scoring's, the day it goes back to,
+the account's own values before and now, and what accounts of its size have.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pandas as pd
 from features.catalog import DECLARED
 from features.declaration import Feature, Unit
 from reports.language import language, say, say_number
-from reports.words import day, exact_percent, number, quantity, significant, text
+from reports.words import clauses, day, exact_percent, number, quantity, significant, text
 
 STOPS = ".。"  # what ends a sentence
 
@@ -38,19 +38,17 @@ def told(row: Mapping[Any, Any]) -> str:
     if others := text(row["others"]):
         values |= {name: math.nan if value is None else value for name, value in json.loads(others).items()}
     said = sentence(feature, values, as_of)
-    shown: dict[str, str] = {}
+    shown = []
     if not math.isnan(row["before"]):
-        shown |= {"day": day(row["past"]), "before": worded(row["before"], feature.unit)}
+        shown.append(say("on {day}: {value}", day=day(row["past"]), value=worded(row["before"], feature.unit)))
+    if as_of < row["latest"]:
+        said = say("On {day}: {sentence}", day=day(as_of), sentence=said)
+        shown.append(say("now: {value}", value=worded(row["now"], feature.unit)))
     if not math.isnan(row["peers"]) and not feature.peers:  # else its value says already how it stands to peers
-        shown |= {"peers": worded(row["peers"], feature.unit)}
+        shown.append(say("accounts of its size: {value}", value=worded(row["peers"], feature.unit)))
     if not shown:
         return said
-    shown["sentence"] = said.rstrip(STOPS)
-    if "peers" not in shown:
-        return say("{sentence} (on {day}: {before}).", **shown)
-    if "before" not in shown:
-        return say("{sentence} (accounts of its size: {peers}).", **shown)
-    return say("{sentence} (on {day}: {before}; accounts of its size: {peers}).", **shown)
+    return say("{sentence} ({compared}).", sentence=said.rstrip(STOPS), compared=clauses(shown))
 
 
 def sentence(feature: Feature, values: Mapping[str, float], as_of: date) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.evidence import COLUMNS, Compared, against_loss, for_reasons, peer_values
+from models.evidence import COLUMNS, Compared, against_loss, for_reasons, peer_values, told_at
 
 NAMES = ["rebates_overdue", "rebates_overdue_oldest", "rebate_delay_3", "rebate_delay_12", "manager_tenure", "recency"]
 
@@ -18,8 +18,10 @@ def compared(now, before=None, peers=None) -> Compared:
     return Compared(
         as_of=date(2024, 7, 1),
         past=date(2024, 1, 1),
+        latest=date(2024, 9, 1),
         account_id=pd.Series(["A1"]),
-        now=frame,
+        values=frame,
+        now=frame + 1,
         before=empty if before is None else pd.DataFrame([before], columns=NAMES, dtype=float),
         peers=empty if peers is None else pd.DataFrame([peers], columns=NAMES, dtype=float),
     )
@@ -42,8 +44,9 @@ def test_a_row_has_the_days_the_own_past_and_the_peers():
     row = told.iloc[0]
     assert tuple(told.columns) == COLUMNS
     assert (row["account_id"], row["code"], row["place"], row["number"]) == ("A1", "broken_promises", 1, 1)
-    assert (row["feature"], row["value"], row["before"], row["peers"]) == ("rebates_overdue_oldest", 47, 12, 9)
-    assert (row["as_of"], row["past"]) == (date(2024, 7, 1), date(2024, 1, 1))
+    assert row["feature"] == "rebates_overdue_oldest"
+    assert (row["value"], row["before"], row["now"], row["peers"]) == (47, 12, 48, 9)
+    assert (row["as_of"], row["past"], row["latest"]) == (date(2024, 7, 1), date(2024, 1, 1), date(2024, 9, 1))
     assert pd.isna(row["others"])  # its sentence mentions no other feature
     assert len(told) == 1  # the count of overdue rebates is of the same kind
 
@@ -71,6 +74,32 @@ def test_what_is_missing_or_did_not_happen_is_no_evidence():
     assert told["feature"].tolist() == ["rebate_delay_3"]
     assert for_reasons(compared([np.nan] * 6), weights(1, 1, 1, 1), reasons()).empty
     assert for_reasons(compared([1] * 6), weights(1, 1, 1, 1), reasons("unexplained")).empty
+
+
+def test_a_reason_is_told_by_the_last_day_at_which_it_weighed_much():
+    days = [date(2024, 5, 1), date(2024, 6, 1), date(2024, 7, 1)]
+    named = pd.DataFrame(
+        {
+            "reason_1": ["rival", "rival", "rival", "unexplained"],
+            "reason_2": ["neglect", None, None, None],
+            "reason_3": [None] * 4,
+        }
+    )
+    rival = [[0.9, 0.0, 0.2, 1.0], [1.0, 0.0, 0.4, 1.0], [0.5, 0.0, 0.1, 1.0]]  # by day, of four accounts
+    neglect = [[1.0, 0.0, 0.0, 0.0], [0.4, 0.0, 0.0, 0.0], [0.3, 0.0, 0.0, 0.0]]
+    hazards = {
+        day: pd.DataFrame({"rival": of_rival, "neglect": of_neglect})
+        for day, of_rival, of_neglect in zip(days, rival, neglect, strict=True)
+    }
+    told = told_at(named, hazards)
+    assert [told[day]["reason_1"].fillna("-").tolist() for day in days] == [
+        ["-", "-", "-", "-"],
+        ["-", "-", "rival", "-"],  # the third account's weighed .4, and a quarter of it now
+        ["rival", "rival", "-", "-"],  # half of the most is enough; a reason that weighed nothing is told by now
+    ]
+    assert [told[day]["reason_2"].dropna().tolist() for day in days] == [["neglect"], [], []]
+    every = pd.concat([told[day].stack().dropna() for day in days])
+    assert sorted(every) == ["neglect", "rival", "rival", "rival"]  # each reason by one day
 
 
 def test_what_speaks_against_a_loss_is_better_than_peers_and_lowers_the_risk():

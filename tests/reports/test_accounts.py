@@ -168,7 +168,7 @@ def test_sentences_stand_under_their_own_reason_in_their_order():
     shown = told(row, sentences(evidence)["A"], {}, name, "EUR")
     assert [(reason["code"], reason["sentences"]) for reason in shown["reasons"]] == [
         ("product", ["first", "second"]),
-        ("staff_turnover", ["Today’s values say nothing of it: it is concluded from the time before."]),
+        ("staff_turnover", ["No single value stands out for it."]),
     ]
     assert shown["against"] == ["against"]
     assert sentences(evidence.head(0)) == {}
@@ -176,8 +176,10 @@ def test_sentences_stand_under_their_own_reason_in_their_order():
 
 def test_in_another_language_the_sentence_is_told_anew_from_the_row():
     line = {"account_id": "A", "code": "symptom", "place": 1, "number": 1, "sentence": "In English.", "others": None}
-    line |= {"feature": "amount_12", "value": 1234.0, "before": np.nan, "peers": np.nan}
-    evidence = pd.DataFrame([line | {"as_of": date(2025, 1, 1), "past": date(2024, 7, 1)}])
+    line |= {"feature": "amount_12", "value": 1234.0}
+    line |= {"before": np.nan, "now": 1234.0, "peers": np.nan}
+    days = {"as_of": date(2025, 1, 1), "past": date(2024, 7, 1), "latest": date(2025, 1, 1)}
+    evidence = pd.DataFrame([line | days])
     assert sentences(evidence)["A"][0]["sentence"] == "In English."
     with speaking("ro"):
         assert "1.234" in sentences(evidence)["A"][0]["sentence"]

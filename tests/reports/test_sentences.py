@@ -18,9 +18,9 @@ from reports.sentences import sentence, singular, told, with_sentences, worded
 DAY = date(2024, 7, 1)
 
 
-def row(feature="rebates_overdue_oldest", value=47.0, before=12.0, peers=9.0, others=None):
-    given = {"account_id": "A1", "feature": feature, "value": value, "before": before, "peers": peers}
-    return {**given, "others": others, "as_of": DAY, "past": date(2024, 1, 1)}
+def row(feature="rebates_overdue_oldest", value=47.0, before=12.0, peers=9.0, others=None, now=50.0, latest=DAY):
+    given = {"account_id": "A1", "feature": feature, "value": value, "before": before, "now": now, "peers": peers}
+    return {**given, "others": others, "as_of": DAY, "past": date(2024, 1, 1), "latest": latest}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,16 @@ def row(feature="rebates_overdue_oldest", value=47.0, before=12.0, peers=9.0, ot
 )
 def test_a_row_is_told_with_the_days_the_own_past_and_the_peers(given, expected):
     assert told(given) == expected
+
+
+def test_a_row_of_an_earlier_day_is_told_with_that_day_and_the_value_now():
+    assert told(row(latest=date(2024, 9, 1))) == (
+        "On 1 July 2024: Its oldest unpaid rebate was due on 15 May 2024, 47 days ago (on 1 January 2024: 12 days; now: "
+        "50 days; accounts of its size: 9 days)."
+    )
+    missing = row("rebate_delay_12", 11.0, np.nan, np.nan, now=np.nan, latest=date(2024, 9, 1))
+    assert told(missing).startswith("On 1 July 2024: ")
+    assert told(missing).endswith(" (now: no value).")
 
 
 def test_rows_get_their_sentences_and_stay_as_they_were():
