@@ -102,8 +102,18 @@ class CauseModel:
 
     def shares_and_learned(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The shares by account, and what they would be if evidence worse than any in training had no hazard of its own."""
-        hazards = self.hazards_by_account(rows)
-        untried = self._untried_hazards(rows).groupby(rows["account_id"]).mean()
+        return self.shares_of_parts([rows])
+
+    def shares_of_parts(self, parts: Iterable[pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """As `shares_and_learned`, of rows that come in parts: the features of one part alone are in memory at a time."""
+        accounts: list[pd.Series[str]] = []
+        by_row: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
+        for rows in parts:
+            accounts.append(rows["account_id"])
+            by_row[0].append(self.hazards(rows))
+            by_row[1].append(self._untried_hazards(rows))
+        of = pd.concat(accounts, ignore_index=True)
+        hazards, untried = (pd.concat(one, ignore_index=True).groupby(of).mean() for one in by_row)
         return shares(hazards, self.weights), shares((hazards - untried).clip(lower=0.0), self.weights)
 
     def hazards_by_account(self, rows: pd.DataFrame) -> pd.DataFrame:

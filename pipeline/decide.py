@@ -225,14 +225,17 @@ def _worklist(seen: Seen, active: pd.DataFrame, managers: pd.DataFrame) -> workl
 
 
 def _readable(listed: pd.DataFrame, active: pd.DataFrame) -> pd.DataFrame:
-    """The worklist with names, risk and the playbook's words, so that a file of it can be worked with alone."""
-    about = active[["account_id", "name", "manager", "risk", "at_stake", "expected_loss"]]
+    """The worklist with names, risk and the playbook's words, so that a file of it can be worked with alone; `naming` says
+    whether to ask first, `other_reason` is the second candidate."""
+    about = active[["account_id", "name", "manager", "naming", "risk", "at_stake", "expected_loss"]]
+    about = about.assign(other_reason=active["reason_2"].where(active["naming"] == "candidates"))
     found = listed.merge(about, how="left", on="account_id", validate="one_to_one")
     pairs = zip(found["reason"].fillna(UNEXPLAINED), found["class"], strict=True)
     steps = [playbook().step(reason, None if pd.isna(code) else code) for reason, code in pairs]
     return found.assign(what=pd.Series([step.do for step in steps], found.index, dtype="str"))[
         [
-            *("place", "account_id", "name", "manager_id", "manager", "region", "class", "reason", "action", "what"),
+            *("place", "account_id", "name", "manager_id", "manager", "region", "class", "reason", "naming"),
+            *("other_reason", "action", "what"),
             *("owner", "until", "hours", "risk", "at_stake", "expected_loss", "profit", "decision", "why"),
         ]
     ]

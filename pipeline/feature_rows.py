@@ -50,6 +50,21 @@ class FeatureRows:
             for number in range(reader.num_record_batches):
                 yield pa.Table.from_batches([reader.get_batch(number)])
 
+    def count(self, day: date) -> int:
+        """How many blocks a cut-off has."""
+        path = self.folder / f"{day}.arrow"
+        if not path.exists():
+            return 0
+        with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
+            return int(reader.num_record_batches)
+
+    def parts(self, day: date, accounts: Sequence[str]) -> Iterator[pd.DataFrame]:
+        """The rows of these accounts at a cut-off: an empty frame, so that there is one always, and one for each block."""
+        yield self.schema.empty_table().to_pandas()
+        wanted = sorted(accounts)
+        for part in self.blocks(day):
+            yield _of(part.select(self.schema.names), wanted).to_pandas()
+
     def read(self, day: date, accounts: Sequence[str] | None = None) -> pd.DataFrame:
         """The rows of a cut-off, of these accounts only where given, by account."""
         wanted = None if accounts is None else sorted(accounts)

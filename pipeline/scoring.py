@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,7 @@ def scoring(
     versions, judge = model.meta["feature_versions"], partial(judged_rows, model)
     with feature_rows(layout, as_of, plan, params.featurize, model.features, backs, versions, judge) as rows:
         phases.begin("risk")
-        blocks = tqdm(rows.blocks(rows.as_of), desc="risk", disable=None)
+        blocks = tqdm(rows.blocks(rows.as_of), desc="risk", total=rows.count(rows.as_of), disable=None)
         parts = [risks(model, part, params.score.level) for part in blocks]
         frame = ranked(pd.concat(parts, ignore_index=True), params)
         phases.begin("reasons")
@@ -78,8 +79,13 @@ def scoring(
         ).cumcount()  # lapsed accounts, riskier all, would leave no room for active ones
         explained = frame.loc[of_kind < most, "account_id"]
         days = sorted(plan.period.before(rows.as_of, back) for back in range(why.recipe.lags + 1))
-        judged = pd.concat([rows.read(day, explained.tolist()) for day in days], ignore_index=True)
-        share, learned = (part.reindex(explained) for part in why.shares_and_learned(judged))
+        judged = tqdm(
+            chain.from_iterable(rows.parts(day, explained.tolist()) for day in days),
+            desc="reasons",
+            total=sum(map(rows.count, days)) + len(days),
+            disable=None,
+        )
+        share, learned = (part.reindex(explained) for part in why.shares_of_parts(judged))
         reasons = naming.name(share, learned, naming.least_share(params.explain.precision), params.explain.also)
         told = pd.concat([reasons, share], axis=1).reindex(frame["account_id"]).reset_index(drop=True)
         scores = pd.concat(

@@ -1,6 +1,8 @@
 """Competing causes: each names its own losses, signs name none, and what is worse never counts for less."""
 
+import gc
 import json
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -243,6 +245,24 @@ def test_an_account_is_judged_by_the_mean_over_its_rows(market, model):
     assert hazards.index.tolist() == ["A", "B"]
     np.testing.assert_allclose(hazards.loc["B"], model.hazards(rows).iloc[[0, 2]].mean())
     np.testing.assert_allclose(model.shares(rows).sum(axis=1), 1.0)
+
+
+def test_shares_of_parts_are_those_of_all_rows_and_hold_the_features_of_one_part_alone(market, model):
+    rows = market[0].head(60).assign(account_id=[f"A{number % 20}" for number in range(60)])
+    seen = []
+
+    def parts():
+        for start, stop in ((0, 0), (0, 7), (7, 30), (30, 60)):  # an empty one, accounts cut in two
+            gc.collect()
+            assert all(part() is None for part in seen[:-1])
+            part = rows.iloc[start:stop].copy()
+            seen.append(weakref.ref(part))
+            yield part
+            del part
+
+    for found, expected in zip(model.shares_of_parts(parts()), model.shares_and_learned(rows), strict=True):
+        pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert len(seen) == 4
 
 
 def test_the_trees_of_the_bags_have_the_leaves_of_the_recipe_in_turn(market, tmp_path):

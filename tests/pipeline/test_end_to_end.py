@@ -495,6 +495,13 @@ def test_every_active_account_gets_a_decision_and_every_lapsed_one_another(marke
     assert set(frames["worklist"]["account_id"]) == set(scores.loc[~scores["lapsed"], "account_id"])
     assert set(frames["win_back"]["account_id"]) == set(scores.loc[scores["lapsed"], "account_id"])
     assert set(frames["accounts"]["account_id"]) == set(scores["account_id"])
+    listed = frames["worklist"].merge(
+        scores[["account_id", "naming", "reason_2"]], on="account_id", suffixes=("", "_scored")
+    )
+    assert (listed["naming"].fillna("") == listed["naming_scored"].fillna("")).all()
+    two = listed["naming"] == "candidates"
+    assert (listed.loc[two, "other_reason"] == listed.loc[two, "reason_2"]).all()
+    assert listed.loc[~two, "other_reason"].isna().all()
     do = frames["worklist"][frames["worklist"]["decision"] == "do"]
     assert len(do) > 3
     assert (do["profit"] > 0).all()

@@ -87,7 +87,8 @@ def worklist_of(accounts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     )
     planned = worklist.planned(candidates, playbook(), DAY)
     found = worklist.choose(planned, ECONOMICS.terms(value), RULES, {})
-    about = accounts[["account_id", "name", "manager", "risk", "expected_loss"]]
+    about = accounts[["account_id", "name", "manager", "naming", "risk", "expected_loss"]]
+    about = about.assign(other_reason=accounts["reason_2"].where(accounts["naming"] == "candidates"))
     table = found.frame.merge(about.assign(at_stake=about["risk"]), how="left", on="account_id")
     steps = [
         playbook().step("unexplained" if pd.isna(reason) else reason, None if pd.isna(kind) else kind)
@@ -96,7 +97,8 @@ def worklist_of(accounts: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     table["what"] = pd.Series([step.do for step in steps], table.index, dtype="str")
     return table[
         [
-            *("place", "account_id", "name", "manager_id", "manager", "region", "class", "reason", "action", "what"),
+            *("place", "account_id", "name", "manager_id", "manager", "region", "class", "reason", "naming"),
+            *("other_reason", "action", "what"),
             *("owner", "until", "hours", "risk", "at_stake", "expected_loss", "profit", "decision", "why"),
         ]
     ], found.summary | {"by": "silent"}
