@@ -27,7 +27,7 @@ from models.causes import CauseModel, CauseRecipe
 from models.metrics import ece, tally
 from models.naming import least_share, name
 from models.shares import UNEXPLAINED
-from models.stability import placebo_share, top_changes
+from models.stability import Placebo, placebo_share, top_changes
 from pipeline.frames import label_of
 from pipeline.params import Params
 from pipeline.train import fit_at, fit_causes
@@ -44,6 +44,7 @@ OURS = "Holdfast"
 TOLD = "told every true reason"
 TAUGHT = f"Holdfast, {AUDITED} audited exits"
 WRITTEN = f"Holdfast, {AUDITED} audited exits and the unaudited ones"
+EVERY = "Holdfast, every recorded exit audited"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Market:
     methods: Mapping[str, pd.DataFrame]
     learned: Mapping[str, pd.DataFrame]
     stability: Mapping[str, float]
-    placebo: Mapping[str, float]
+    placebo: Mapping[str, Placebo]
 
 
 def run(
@@ -180,17 +181,18 @@ def _taught(
     why: CauseModel, market: Simulated, known: pd.DataFrame, day: date, params: Params, seed: int
 ) -> Mapping[str, CauseModel]:
     """The model with what exits before `day` teach: of those in the market's table 100 audited ones drawn anew, which
-    tell the true reason; the same with what managers wrote of all others."""
+    tell the true reason; the same with what managers wrote of all others; all of them audited, the most that exits can teach."""
     table = market.exits[pd.to_datetime(market.exits["recorded_at"]) < pd.Timestamp(day)]
     table = table.drop_duplicates("account_id", keep="last").reset_index(drop=True)
     true = market.truth[market.truth["lost"]].set_index("account_id")["reason"]
     chosen = np.random.default_rng(seed).permutation(len(table))[:AUDITED]
+    every = table.assign(audited=True, reason=table["account_id"].map(true))
     table["audited"] = np.isin(np.arange(len(table)), chosen)
-    table["reason"] = np.where(table["audited"], table["account_id"].map(true), table["reason"])
+    table["reason"] = np.where(table["audited"], every["reason"], table["reason"])
     recorded = table.set_index("account_id")["recorded_on"]
     hazards = exits.hazards_at_loss(why, market.matrix[market.matrix["as_of"] < day], params.featurize.period, recorded)
     result = {}
-    for method, rows in ((TAUGHT, table[table["audited"]]), (WRITTEN, table)):
+    for method, rows in ((TAUGHT, table[table["audited"]]), (WRITTEN, table), (EVERY, every)):
         result[method] = why.taught(exits.learn(exits.read(rows, hazards, day)[0], why.weights, seed))
     return result
 
@@ -208,7 +210,24 @@ class Measured:
         """From the value (first) and its resamples."""
         return cls(float(draws[0]), *(float(q) for q in np.quantile(draws[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])))
 
+    @classmethod
+    def of_error(cls, draws: FloatArray) -> Measured:
+        """The same of an error that is never negative, whose resamples lie above it as it lies above the true one: mirrored
+        at the value (the basic bootstrap: Davison and Hinkley 1997, "Bootstrap methods and their application", 5.2)."""
+        found = cls.of(draws)
+        return cls(found.value, *(max(2 * found.value - end, 0.0) for end in (found.high, found.low)))
 
+    @classmethod
+    def over(cls, values: Sequence[float]) -> Measured:
+        """The mean over markets, by resampling them; NaN of a market is left out."""
+        there = np.array([value for value in values if not np.isnan(value)])
+        if not len(there):
+            return cls(*[float("nan")] * 3)
+        drawn = np.random.default_rng(0).integers(0, len(there), (RESAMPLES, len(there)))
+        return cls.of(np.concatenate([[there.mean()], there[drawn].mean(axis=1)]))
+
+
+ERRORS = ("ece", "ece_first")
 METRICS = ("rel7", "rel6", "rel8", "ece", "ece_first", "named", "precision", "two", "either")
 
 
@@ -262,12 +281,25 @@ def table(markets: Sequence[Market], params: Params) -> tuple[pd.DataFrame, pd.D
         for method in market.methods:
             found = metrics_of(market, method, params)
             draws.setdefault(method, []).append(found)
-            cells[market.scenario, market.seed, method] = {key: Measured.of(value) for key, value in found.items()}
+            cells[market.scenario, market.seed, method] = {key: _measured(key, value) for key, value in found.items()}
     means = {
-        method: {key: Measured.of(np.mean([one[key] for one in found], axis=0)) for key in found[0]}
+        method: {key: _measured(key, np.mean([one[key] for one in found], axis=0)) for key in found[0]}
         for method, found in draws.items()
     }
     return pd.DataFrame(cells).T.reindex(columns=METRICS), pd.DataFrame(means).T.reindex(columns=METRICS)
+
+
+def _measured(metric: str, draws: FloatArray) -> Measured:
+    return Measured.of_error(draws) if metric in ERRORS else Measured.of(draws)
+
+
+def difference(markets: Sequence[Market], method: str, other: str, params: Params) -> dict[str, Measured]:
+    """By how much `method` is above `other` in rel7, rel6 and rel8, the mean over markets, by the same resamples of both."""
+    both = [[metrics_of(market, name, params) for market in markets] for name in (method, other)]
+    return {
+        metric: Measured.of(np.mean([one[metric] - two[metric] for one, two in zip(*both, strict=True)], axis=0))
+        for metric in AMONG
+    }
 
 
 def pooled(markets: Sequence[Market], method: str = OURS) -> tuple[pd.DataFrame, pd.Series[Any]]:

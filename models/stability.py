@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,14 @@ from models.sampling import FloatArray
 from models.shares import shares
 
 LARGE = 0.5
+
+
+class Placebo(NamedTuple):
+    """The mean share that a reason gets by another account's evidence, and what it would be by what was learned alone:
+    evidence worse than any in training has a hazard wherever it lands."""
+
+    share: float
+    learned: float
 
 
 def top_changes(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, float]:
@@ -55,7 +64,7 @@ def placebo_share(
     recipe: CauseRecipe,
     code: str,
     weight: FloatArray | None = None,
-) -> float:
+) -> Placebo:
     """The mean share that `code` gets in `judged` when its evidence is another account's: a reason that is none.
 
     The model learns anew from `rows` (as `competing.fit` takes them, with their `weight`) in which the accounts have swapped
@@ -71,7 +80,8 @@ def placebo_share(
         return frame.assign(**evidence.loc[at].reset_index(drop=True).set_axis(frame.index))
 
     model = fit(foreign(rows), features, recipe, progress=False, weight=weight)
-    return float(model.shares(foreign(judged))[f"share_{code}"].mean())
+    share, learned = model.shares_and_learned(foreign(judged))
+    return Placebo(*(float(part[f"share_{code}"].mean()) for part in (share, learned)))
 
 
 def swapped(rows: pd.DataFrame, columns: Sequence[str], seed: int) -> pd.DataFrame:

@@ -118,7 +118,8 @@ def save(
 
 
 def placebo(layout: Layout, params: Params) -> str:
-    """For each reason the share it gets in past losses, and the one it would get if its evidence were another account's."""
+    """For each reason the share it gets in past losses, the one it would get if its evidence were another account's, and
+    what of that was learned: the rest is evidence worse than any in training, which has a hazard wherever it lands."""
     why = CauseModel.load(layout.causes)
     if not why.boosters:
         raise ConfigurationError("No reason was learned on this data, so there is no share to check.")
@@ -130,10 +131,10 @@ def placebo(layout: Layout, params: Params) -> str:
     there = matrix[matrix["account_id"].isin({*rows["account_id"], *lost["account_id"]})]
     own = why.taught({}).shares(lost).mean()  # as the placebo has them: without what exits taught
     names = taxonomy().names
-    lines = [f"{'reason':40} {'share':>7} {'placebo':>8}"]
+    lines = [f"{'reason':40} {'share':>7} {'placebo':>8} {'learned':>8}"]
     for code in tqdm(list(why.boosters), desc="placebos", disable=None):
         got = stability.placebo_share(there, rows, lost, features, why.recipe, code, weight)
-        lines.append(f"{names[code]['en']:40} {own[f'share_{code}']:>7.1%} {got:>8.1%}")
+        lines.append(f"{names[code]['en']:40} {own[f'share_{code}']:>7.1%} {got.share:>8.1%} {got.learned:>8.1%}")
     return "\n".join(lines)
 
 

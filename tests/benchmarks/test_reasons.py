@@ -1,6 +1,5 @@
 """What the benchmark of reasons measures: right answers against the best there are, calibration, names."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from benchmarks import reasons
 from benchmarks.reasons import ALL, CODES, OURS, SIX, TAUGHT, TOLD, Market, Measured, metrics_of, table, worst
 from benchmarks.reasons_page import page, picture
 from models.naming import least_share
+from models.stability import Placebo
 from pipeline.params import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,9 @@ def market_of(seed: int, method=lambda true: true, scenario: str = "plain", coun
     common = pd.DataFrame({f"share_{code}": 1 / 9 for code in ALL}, losses.index)
     methods = {"most common reason": common, OURS: share, TAUGHT: share}
     learned = {OURS: share, TAUGHT: share}
-    return Market(scenario, seed, losses, methods, learned, {"all": 0.05, "large": 0.01}, {"product": 0.02})
+    return Market(
+        scenario, seed, losses, methods, learned, {"all": 0.05, "large": 0.01}, {"product": Placebo(0.02, 0.01)}
+    )
 
 
 def value(market: Market, metric: str, params) -> float:
@@ -97,6 +99,26 @@ def test_intervals_hold_the_value_and_the_mean_over_markets_is_narrower(params):
     )
 
 
+def test_the_interval_of_an_error_lies_as_far_below_it_as_its_resamples_lie_above():
+    draws = np.concatenate([[0.05], np.linspace(0.06, 0.08, 201)])
+    found = Measured.of_error(draws)
+    assert (found.value, found.low, found.high) == pytest.approx((0.05, 0.0205, 0.0395))
+    assert Measured.of_error(np.concatenate([[0.01], np.full(200, 0.03)])).low == 0.0
+
+
+def test_the_mean_over_markets_has_the_interval_of_its_resamples():
+    found = Measured.over([0.0, 0.1, float("nan"), 0.2])
+    assert found.value == pytest.approx(0.1)
+    assert 0.0 <= found.low < 0.1 < found.high <= 0.2 + 1e-9
+    assert np.isnan(Measured.over([float("nan")]).value)
+
+
+def test_a_difference_is_of_the_same_resamples(params):
+    market = market_of(1, lambda true: true[::-1])
+    same = [replace(market, methods={**market.methods, TOLD: market.methods[OURS]})]
+    assert reasons.difference(same, OURS, TOLD, params)["rel7"] == Measured(0.0, 0.0, 0.0)
+
+
 def test_the_worst_scenario_is_by_the_mean_over_its_seeds(params):
     flat = lambda true: np.full_like(true, 1 / 9)  # noqa: E731
     markets = [market_of(1), market_of(2), market_of(3, flat, "hidden"), market_of(4, flat, "hidden")]
@@ -111,8 +133,9 @@ def test_the_page_tells_what_was_measured(params, tmp_path):
     assert "```sh\nholdfast reasons --benchmark\n```\n" in text
     assert "| mean over markets | Holdfast | 1.000 (1.000 to 1.000) |" in text
     assert "| placebo 2 | most common reason |" in text
-    assert "another reason's in 5.0% of the losses" in text
-    assert "gets 2.0% of the shares" in text
+    assert "another reason's in 5.0% (5.0% to 5.0%) of the losses" in text
+    assert "gets 2.0% (2.0% to 2.0%) of the shares" in text
+    assert "and 1.0% (1.0% to 1.0%) by what was learned alone" in text
     assert "| rel7 | 1.000 | 0.730 | met |" in text
     assert "(placebo, quiet): rel7 1.000, rel6 1.000." in text
     assert "nan" not in text
@@ -129,11 +152,11 @@ def test_the_page_tells_how_far_it_is_from_being_told_every_reason(params):
     off = means[TOLD].value - means[OURS].value
     assert off > 0.3
     text = page(markets, params, "command")
-    assert f"without a single one is {off:.3f} lower in rel7, " in text
+    assert f"without a single one: -{off:.3f} (-" in text
     assert f"| rel7 of the model told every true reason, at least | {1 - off:.3f} | 1.000 | missed |" in text
     assert "settings on which nothing was chosen" not in text  # none of them was measured
     turned = [replace(market, methods={**market.methods, TOLD: market.methods[OURS], OURS: best})]
-    assert f"without a single one is {off:.3f} higher in rel7, " in page(turned, params, "command")
+    assert f"without a single one: +{off:.3f} (+" in page(turned, params, "command")
 
 
 def test_a_small_market_from_simulation_to_shares(params):
@@ -147,13 +170,13 @@ def test_a_small_market_from_simulation_to_shares(params):
     assert len(market.losses) > 15
     assert set(market.methods) == {
         *("most common reason", TOLD, "largest z-score", "SHAP of the risk model by reason"),
-        *(OURS, TAUGHT, reasons.WRITTEN),
+        *(OURS, TAUGHT, reasons.WRITTEN, reasons.EVERY),
     }
     assert all(len(share) == len(market.losses) for share in market.methods.values())
     for method in (OURS, TOLD):
         np.testing.assert_allclose(market.methods[method].sum(axis=1), 1.0)
     assert 0 <= market.stability["all"] <= 1
     assert list(market.placebo) == ["competitor"]
-    json.dumps({code: float(got) for code, got in market.placebo.items()})
+    assert 0 <= market.placebo["competitor"].learned <= market.placebo["competitor"].share <= 1
     (own,) = reasons.run([5], ["plain"], 400, 36, small, 1, own_only=True)
     pd.testing.assert_frame_equal(own.methods[OURS], market.methods[OURS])

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.attribution import contributions, group_contributions, grouped, points
@@ -64,3 +64,19 @@ def test_each_row_may_start_elsewhere():
     parts = points(pd.DataFrame({"one": [1.0, 1.0]}), np.array([0.0, -3.0]))
     expected = [1 / (1 + np.exp(-1)) - 0.5, 1 / (1 + np.exp(2)) - 1 / (1 + np.exp(3))]
     np.testing.assert_allclose(parts["one"], expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    row=st.integers(0, 199),
+    name=st.sampled_from(["rebates_overdue", "manager_absent", "return_share_12"]),
+    data=st.data(),
+)
+def test_evidence_that_gets_worse_never_lowers_its_own_contribution(model, matrix, row, name, data):
+    """Monotone trees hold every leaf beyond a split above every leaf before it, so averages over the others are too."""
+    now = matrix.iloc[[row % len(matrix)]]
+    known = matrix[name].dropna()
+    values = data.draw(st.tuples(*[st.floats(known.min() - 1, known.max() * 2 + 1)] * 2).map(sorted))
+    both = pd.concat([now.assign(**{name: value}) for value in values], ignore_index=True)
+    before, after = contributions(model, both)[0][name]
+    assert after >= before - 1e-9

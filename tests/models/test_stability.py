@@ -102,7 +102,9 @@ def test_a_placebo_keeps_its_evidence_where_its_donors_are_not_judged(rows, monk
         "models.stability.fit", lambda frame, *_args, **_named: fit(frame, NAMES, RECIPE, progress=False)
     )
     nothing = pd.DataFrame({"share_broken_promises": [0.0]})
-    monkeypatch.setattr("models.causes.CauseModel.shares", lambda _self, frame: seen.append(frame) or nothing)
+    monkeypatch.setattr(
+        "models.causes.CauseModel.shares_and_learned", lambda _self, frame: seen.append(frame) or (nothing, nothing)
+    )
     later = rows.assign(as_of=date(2024, 2, 1))
     placebo_share(pd.concat([rows, later]), rows, later.head(500), NAMES, RECIPE, "broken_promises")
     (judged,) = seen
@@ -114,5 +116,6 @@ def test_a_placebo_gets_little_of_what_the_cause_gets(rows):
     own = fit(rows, NAMES, RECIPE, progress=False).shares(lost)["share_broken_promises"].mean()
     placebo = placebo_share(rows, rows, lost, NAMES, RECIPE, "broken_promises")
     assert own > 0.3
-    assert placebo < own / 10
+    assert placebo.share < own / 10
+    assert 0 <= placebo.learned <= placebo.share
     assert placebo == placebo_share(rows, rows, lost, NAMES, RECIPE, "broken_promises")
