@@ -1,6 +1,6 @@
-"""How fast and in how much memory a million accounts are scored, with reasons for the riskiest tenth.
+"""How fast and in how much memory a million accounts are scored, with reasons for the riskiest tenth or for all.
 
-`python -m benchmarks.scoring --accounts 1000000`. A model of 60 features learns from a sample of the accounts by the recipe
+`python -m benchmarks.scoring --accounts 1000000`, and `--all` for the reasons of all. A model of 60 features learns from a sample of the accounts by the recipe
 of `params.yaml`; a process of its own then scores them all, so that its peak memory is that of the scoring. "Risk alone" is
 `RiskModel.predict` over the blocks of the as_of, one horizon, beside LightGBM's predict of the same trees on the same values
 as one matrix of float64, in turns in one process.
@@ -29,7 +29,7 @@ from features.engines import connect, open_tables
 from features.matrix import KEYS, build, write
 from features.periods import rolling_cutoffs
 from models import competing
-from models.causes import CauseRecipe
+from models.causes import CauseModel, CauseRecipe
 from models.risk import RiskModel
 from pipeline.feature_rows import feature_rows
 from pipeline.frames import plan_from, plan_of, read_matrix
@@ -50,21 +50,22 @@ def main() -> None:
     """Print the figures of one run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=1_000_000)
+    parser.add_argument("--all", action="store_true", help="reasons for all accounts, not for a tenth")
     parser.add_argument("--folder", type=Path, help="folder that keeps data and model between runs; default: none")
     parser.add_argument("--only", choices=["score", "risk"], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.only:
         work = {"score": score, "risk": risk_alone}[given.only]
-        print(json.dumps(work(Layout(given.folder, SOURCE), params_for(given.accounts))))
+        print(json.dumps(work(Layout(given.folder, SOURCE), params_for(given.accounts, given.all))))
         return
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as name:
         folder = given.folder or Path(name)
         layout = Layout(folder, SOURCE)
         if not layout.model.exists():
             prepare(layout, given.accounts)
-        scored = _of_its_own("score", folder, given.accounts)
+        scored = _of_its_own("score", folder, given.accounts, given.all)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6
-        risk = _of_its_own("risk", folder, given.accounts)
+        risk = _of_its_own("risk", folder, given.accounts, given.all)
         print("\n".join(table(scored, risk, peak)))
 
 
@@ -76,7 +77,7 @@ def table(scored: dict[str, Any], risk: dict[str, Any], peak: float) -> list[str
     rows["in all"] = (sum(scored["seconds"].values()), sum(scored["processor_seconds"].values()))
     return [
         f"{accounts:,} accounts scored, reasons of {told:,}; {FEATURES} features, {scored['trees']} trees, "
-        f"{scored['horizons']} horizons; {os.cpu_count()} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '-')}",
+        f"{scored['horizons']} horizons; causes: {scored['cause_trees']} trees in {scored['bags']} bags; {os.cpu_count()} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '-')}",
         *(
             f"{name:10s}{clock:9.1f} s{_rate(name, accounts, told) / clock:10,.0f} accounts/s   of the processor "
             f"{processor:9.1f} s{_rate(name, accounts, told) / max(processor, 1e-3):10,.0f} accounts/s"
@@ -93,10 +94,12 @@ def _rate(name: str, accounts: int, told: int) -> int:
     return told if name == "reasons" else accounts
 
 
-def params_for(accounts: int) -> Params:
-    """Those of `params.yaml`, with reasons for a tenth: half of them for active accounts, half for lapsed ones."""
+def params_for(accounts: int, everyone: bool = False) -> Params:
+    """Those of `params.yaml`, with reasons for `everyone` or for a tenth: half of them for active accounts, half for lapsed
+    ones."""
     params = load(ROOT, SOURCE)
-    return params.model_copy(update={"explain": params.explain.model_copy(update={"rank": accounts // 20})})
+    rank = None if everyone else accounts // 20
+    return params.model_copy(update={"explain": params.explain.model_copy(update={"rank": rank})})
 
 
 def prepare(layout: Layout, accounts: int) -> None:
@@ -168,10 +171,10 @@ def _timed(work: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def _of_its_own(only: str, folder: Path, accounts: int) -> dict[str, Any]:
+def _of_its_own(only: str, folder: Path, accounts: int, everyone: bool) -> dict[str, Any]:
     """What a process of its own says in its last line."""
     command = [sys.executable, "-m", "benchmarks.scoring", "--only", only]
-    command += ["--folder", str(folder), "--accounts", str(accounts)]
+    command += ["--folder", str(folder), "--accounts", str(accounts), *(["--all"] if everyone else [])]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return said
@@ -181,7 +184,14 @@ def score(layout: Layout, params: Params) -> dict[str, Any]:
     """Score all accounts as `holdfast score` does; its summary, with what it was done by."""
     model = RiskModel.load(layout.model)
     said = run(layout, params, Request(force=True))
-    return {**said, "trees": model.booster.num_trees(), "horizons": len({model.main, *model.steps})}
+    boosters = [booster for bags in CauseModel.load(layout.causes).boosters.values() for booster in bags]
+    return {
+        **said,
+        "trees": model.booster.num_trees(),
+        "horizons": len({model.main, *model.steps}),
+        "cause_trees": sum(booster.num_trees() for booster in boosters),
+        "bags": params.reasons.bags,
+    }
 
 
 if __name__ == "__main__":
