@@ -31,6 +31,7 @@ from pipeline.scoring import Scored, scoring, settled_day
 from reports.sentences import with_sentences
 
 log = logging.getLogger("holdfast")
+REASONS = ["naming", "reason_1", "reason_2"]
 
 
 def run(layout: Layout, params: Params, everyone: bool = False) -> None:
@@ -130,13 +131,17 @@ def told(model: RiskModel, why: CauseModel, params: Params, scored: Scored, valu
 
 @dataclass(frozen=True)
 class Before:
-    """A scoring before: `kept`, or the same accounts a period before by today's model. All of index account_id."""
+    """A scoring before: `kept`, or the same accounts a period before by today's model. All of index account_id.
+
+    `reasons`: naming, reason_1 and reason_2 that were told then, nothing where the scoring is not kept.
+    """
 
     day: date
     kept: bool
     features: pd.DataFrame
     lapsed: pd.Series[bool]
     log_odds: pd.Series[float]
+    reasons: pd.DataFrame
 
     def table(self) -> pd.DataFrame:
         """account_id, as_of, kept, lapsed, risk, amount_12: what a change of the money at risk is set against."""
@@ -160,17 +165,22 @@ def scored_before(layout: Layout, params: Params, model: RiskModel, scored: Scor
         then = past.features.assign(as_of=past.as_of)
         scores = past.scores.set_index("account_id").reindex(then.index)
         risk = scores["risk"].to_numpy(dtype=np.float64)
-        return Before(past.as_of, True, then, scores["lapsed"].astype(bool), pd.Series(logit(risk), index=then.index))
+        odds = pd.Series(logit(risk), index=then.index)
+        return Before(past.as_of, True, then, scores["lapsed"].astype(bool), odds, scores[REASONS])
     day = plan_from(dict(model.meta), params.featurize.block).period.before(scored.as_of, 1)
     then = scored.features(day)
-    return Before(day, False, then, then["lapsed"].astype(bool), pd.Series(model.log_odds(then), index=then.index))
+    odds = pd.Series(model.log_odds(then), index=then.index)
+    nothing = pd.DataFrame(index=then.index, columns=REASONS, dtype="str")
+    return Before(day, False, then, then["lapsed"].astype(bool), odds, nothing)
 
 
 def why_now(model: RiskModel, chosen: pd.DataFrame, before: Before) -> pd.DataFrame:
-    """`since`, `kept`, `risk_then` and points of probability by what moved the risk; empty where it was not scored then."""
+    """`since`, `kept`, `risk_then`, the reasons told then (`naming_then`, `reason_1_then`, `reason_2_then`) and points of
+    probability by what moved the risk; empty where it was not scored then."""
     moved = changes(model, chosen, before.features, before.log_odds)
     told = pd.DataFrame(
         {"since": before.day, "kept": before.kept, "risk_then": expit(before.log_odds.loc[moved.index])},
         index=moved.index,
     )
-    return pd.concat([told, moved], axis=1).reindex(chosen.index)
+    reasons = before.reasons.loc[moved.index].add_suffix("_then")
+    return pd.concat([told, reasons, moved], axis=1).reindex(chosen.index)

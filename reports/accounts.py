@@ -13,7 +13,8 @@ from models.shares import UNEXPLAINED
 from models.taxonomy import taxonomy
 from reports import sentences as evidence_sentences
 from reports.language import language, message, say, say_number
-from reports.words import day, exact_percent, listed, money, number, percent, text
+from reports.rows import told_first
+from reports.words import day, exact_percent, listed, money, number, paragraph, percent, text
 
 PROTECTIVE = 0  # the place of a sentence that speaks against the loss
 MOVES = 3  # moves of the risk told one by one, at most
@@ -66,7 +67,7 @@ def told(row: Record, evidence: Sequence[Record], explanation: Record, name: Nam
             if code
         ],
         "against": [line["sentence"] for line in evidence if line["place"] == PROTECTIVE],
-        "why_now": why_now(explanation, risk, name),
+        "why_now": why_now(explanation, risk, name, row),
         "what_if": what_if(
             explanation, [code for code in codes if code], risk, float(row["expected_loss"]), name, currency
         ),
@@ -81,8 +82,21 @@ def _sentences(evidence: Sequence[Record], place: int, code: str) -> list[str]:
     return own or [say("No single value stands out for it.")]
 
 
-def why_now(explanation: Record, risk: float, name: Namer) -> str | None:
-    """How far the risk moved since the last scoring, and by what; None where the account was not scored then.
+def why_now(explanation: Record, risk: float, name: Namer, row: Record | None = None) -> str | None:
+    """How far the risk moved since the last scoring, and by what, and which reason was told then if `row`, of the scores, tells
+    another; None where the account was not scored then.
+    """
+    moved = _risk_moved(explanation, risk, name)
+    if moved is None or row is None:
+        return moved
+    then = told_first({key: explanation.get(f"{key}_then") for key in ("naming", "reason_1", "reason_2")}, name)
+    if not then or then == told_first(row, name):
+        return moved
+    return paragraph([moved, say("The reason told then: {reason}.", reason=then)])
+
+
+def _risk_moved(explanation: Record, risk: float, name: Namer) -> str | None:
+    """How far the risk moved since the last scoring, and by what.
 
     The largest moves of half a point or more one by one, all others as "everything else"; as shown, they add up to the
     difference of the risks shown.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -52,15 +52,20 @@ def identity(links: Links, account: str, who: Mapping[Any, Any]) -> dict[str, An
 
 
 def first_reason(site: Site, row: Mapping[Any, Any]) -> str:
+    """As `told_first`, in the site's words."""
+    return told_first(row, site.reason)
+
+
+def told_first(row: Mapping[Any, Any], name: Callable[[str], str]) -> str:
     """The reason named first, a guess or the two candidates, said to be so; nothing where none is told."""
     naming, codes = text(row["naming"]), [text(row["reason_1"]), text(row["reason_2"])]
     if naming is None or codes[0] is None:
         return ""
     if naming == "candidates" and codes[1] is not None:
-        return say("{one} or {other}", one=site.reason(codes[0]), other=site.reason(codes[1]))
+        return say("{one} or {other}", one=name(codes[0]), other=name(codes[1]))
     if naming == "untried":
-        return say("{reason} (a guess)", reason=site.reason(codes[0]))
-    return site.reason(codes[0])
+        return say("{reason} (a guess)", reason=name(codes[0]))
+    return name(codes[0])
 
 
 def interval(low: float, high: float) -> str | None:

@@ -110,7 +110,7 @@ def later(market):
 def test_a_scoring_is_kept_and_the_next_one_says_what_changed(later):
     """Two scorings, the second by a model that another seed trained."""
     project = later
-    first = pd.read_parquet(project / "artifacts/simulated/scores.parquet").set_index("account_id")["risk"]
+    before = pd.read_parquet(project / "artifacts/simulated/scores.parquet").set_index("account_id")
     params = yaml.safe_load((project / "params.yaml").read_text())
     params["score"]["as_of"] = "2023-06-01"
     (project / "params.yaml").write_text(yaml.safe_dump(params))
@@ -122,7 +122,10 @@ def test_a_scoring_is_kept_and_the_next_one_says_what_changed(later):
     explained = pd.read_parquet(project / "artifacts/simulated/explanations.parquet").set_index("account_id")
     moved = explained.dropna(subset="since")
     assert moved["since"].astype(str).unique().tolist() == ["2023-04-01"]
-    np.testing.assert_allclose(moved["risk_then"], first.loc[moved.index], atol=1e-12)
+    np.testing.assert_allclose(moved["risk_then"], before.loc[moved.index, "risk"], atol=1e-12)
+    for column in ("naming", "reason_1", "reason_2"):
+        assert (moved[f"{column}_then"].fillna("") == before.loc[moved.index, column].fillna("")).all()
+    assert moved["naming_then"].notna().any()
     change = moved["risk"] - moved["risk_then"]
     np.testing.assert_allclose(moved.filter(like="change_").sum(axis=1), change, atol=1e-6)
     assert moved["change_model"].abs().max() > 0

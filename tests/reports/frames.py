@@ -63,8 +63,8 @@ def evidence_of(scores: pd.DataFrame) -> pd.DataFrame:
                     rows.append((account, code, place, n, f"{word} sentence about {code} of {account}."))
         rows.append((account, "neglected_details", 0, 1, f"Sentence for keeping {account}."))
     told = pd.DataFrame(rows, columns=["account_id", "code", "place", "number", "sentence"])
-    told = told.assign(feature="recency", value=1.0, before=np.nan, peers=np.nan, others=None)
-    told = told.assign(as_of=DAY, past=date(2024, 7, 1))[[*evidence.COLUMNS, "sentence"]]
+    told = told.assign(feature="recency", value=1.0, before=np.nan, now=1.0, peers=np.nan, others=None)
+    told = told.assign(as_of=DAY, past=date(2024, 7, 1), latest=DAY)[[*evidence.COLUMNS, "sentence"]]
     return told.sample(frac=1, random_state=1, ignore_index=True) if len(told) else told
 
 

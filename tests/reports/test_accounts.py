@@ -64,6 +64,23 @@ def test_why_now_in_words(given, expected):
     assert given == expected
 
 
+def test_another_reason_that_was_told_then_is_named():
+    then = {
+        **SINCE,
+        "risk_then": 0.31,
+        "naming_then": "candidates",
+        "reason_1_then": "product",
+        "reason_2_then": "turbulence",
+    }
+    now = {"naming": "named", "reason_1": "product", "reason_2": np.nan}
+    told = "Since 1 December 2024 the risk hardly moved: it was 31%."
+    either = f"{NAMES['product']} or {NAMES['turbulence']}"
+    assert why_now(then, 0.31, name, now) == f"{told} The reason told then: {either}."
+    same = {"naming": "candidates", "reason_1": "product", "reason_2": "turbulence"}
+    assert why_now(then, 0.31, name, same) == told
+    assert why_now({**SINCE, "risk_then": 0.31, "naming_then": np.nan}, 0.31, name, now) == told  # not told then
+
+
 def test_a_risk_that_was_not_scored_then_is_said_to_be_reckoned():
     given = why_now({**SINCE, "kept": False, "risk_then": 0.31, "change_symptom": 0.12}, 0.43, name)
     assert given.startswith(
