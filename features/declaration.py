@@ -145,6 +145,7 @@ class Feature:
     it as `{since}`; a 0 may also stand for what never happened. `cured`: the value it would have if the company removed
     the cause today: a number for what is open, overdue or waiting; `peers` for attention that can be brought up to what
     well-kept peers have; None for history that no act of today changes, and where the company cannot remove the cause.
+    `states`: the value is a record of the reason itself, so that nothing about it needs to be learned.
 
     Raises ValueError for `since` with a unit other than days, and for `{since}` in a sentence without it.
     """
@@ -165,6 +166,7 @@ class Feature:
     relation: Relation = "ratio"
     since: bool = False
     cured: Cured = None
+    states: bool = False
 
     def __post_init__(self) -> None:
         if self.since and self.unit != "days":
@@ -195,6 +197,7 @@ class Theme:
         relation: Relation = "ratio",
         since: bool = False,
         cured: Cured = None,
+        states: bool = False,
     ) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
         """Declare the function below as a feature, or as one for each of `windows` (in periods), suffix `_<w>`.
 
@@ -226,6 +229,7 @@ class Theme:
                         relation=relation,
                         since=since,
                         cured=cured,
+                        states=states,
                     )
                 )
             return function

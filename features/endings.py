@@ -34,6 +34,7 @@ OWNER_CHANGED = _since("owner_changed_on")
     low=0,
     sentence="It closed or moved on {since}, {value} ago.",
     since=True,
+    states=True,
 )
 def account_closed(v: View) -> Array:
     """Days since the account closed or moved; 0 where it is open."""

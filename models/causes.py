@@ -13,7 +13,8 @@ bags that are averaged); g takes up what is no cause and is then dropped.
 The decision to leave comes before the silence. So an account is judged by its evidence at the as_of and at the `lags`
 cut-offs before it. A value that is missing is no evidence: it counts as that of a healthy peer. Evidence worse than any
 the model learned from (a company in its first crisis) cannot have taught anything: where it is present, its reason has a
-hazard of `untried` more.
+hazard of `untried` more. A record of the reason itself, such as the day on which an account closed, is too rare to learn
+from and needs no learning: it has a hazard of `stated`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class CauseRecipe:
     Evidence is set against the label `lead` periods later, and an account judged by that of the as_of and of `lags`
     periods before. `bags` models learn from `bag_share` of the accounts each: `warm` rounds for g alone, then `rounds` of
     a tree for g and one for each reason. The trees of a bag have as many leaves as the next of `leaves`, in turn.
-    `untried`: hazard of evidence worse than any that was learned from. `power`, `floor` and `unexplained` turn hazards
+    `untried`: hazard of evidence worse than any that was learned from; `stated`: of a record of the reason itself. `power`, `floor` and `unexplained` turn hazards
     into shares (`models/shares.py`).
     """
 
@@ -65,6 +66,7 @@ class CauseRecipe:
     min_leaf: int
     l2: float
     untried: float
+    stated: float
     power: float
     floor: float
     unexplained: float
@@ -127,22 +129,23 @@ class CauseModel:
     def bag_hazards(self, frame: pd.DataFrame) -> list[pd.DataFrame]:
         """The hazards as each bag alone would have them."""
         results: list[dict[str, FloatArray]] = [{} for _ in range(self.recipe.bags)]
-        untried_hazards = self._untried_hazards(frame)
+        beside = self._untried_hazards(frame) + self._stated_hazards(frame)
         for reason, names in self.features.items():
-            untried = untried_hazards[reason].to_numpy()
+            unlearned = beside[reason].to_numpy()
             absent = np.array([[self.healthy[name] for name in names]])
             values = np.concatenate([absent, self._inputs(reason, frame)])
             for bag, result in enumerate(results):
-                result[reason] = untried
+                result[reason] = unlearned
                 if reason in self.boosters:
                     score = np.asarray(self.boosters[reason][bag].predict(values, raw_score=True), dtype=np.float64)
-                    result[reason] = untried + np.maximum(START * (np.exp(score[1:]) - np.exp(score[0])), 0.0)
+                    result[reason] = unlearned + np.maximum(START * (np.exp(score[1:]) - np.exp(score[0])), 0.0)
         return [pd.DataFrame(result, index=frame.index) for result in results]
 
     def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What each value adds to its reason's log hazard, (rows, features of all reasons): mean SHAP value over bags.
 
-        Evidence worse than any in training adds what raises the hazard that a reason starts from by `untried`.
+        Evidence worse than any in training adds what raises the hazard that a reason starts from by `untried`, a record of
+        the reason itself what raises it by `stated`.
         """
         names = [name for of_reason in self.features.values() for name in of_reason]
         values = pd.DataFrame(0.0, index=frame.index, columns=names)
@@ -151,7 +154,9 @@ class CauseModel:
             for booster in boosters:
                 values[own] += GroupShap.of(booster, range(len(own))).values(inputs) / len(boosters)
         for reason in self.features:
-            values[list(self.features[reason])] += np.log1p(self.recipe.untried / START) * self._untried(reason, frame)
+            own = list(self.features[reason])
+            values[own] += np.log1p(self.recipe.untried / START) * self._untried(reason, frame)
+            values[own] += np.log1p(self.recipe.stated / START) * self._stated(reason, frame)
         return values
 
     @property
@@ -214,12 +219,27 @@ class CauseModel:
         added = {reason: self.recipe.untried * self._untried(reason, frame).any(axis=1) for reason in self.features}
         return pd.DataFrame(added, index=frame.index, dtype=np.float64)
 
+    def _stated_hazards(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """What `stated` adds to the hazard of each reason: (rows, reasons)."""
+        added = {reason: self.recipe.stated * self._stated(reason, frame).any(axis=1) for reason in self.features}
+        return pd.DataFrame(added, index=frame.index, dtype=np.float64)
+
     def _untried(self, reason: str, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
         """Where a value is worse than those that its feature had in training: (rows, features)."""
+        tried = {name: value for name, value in self.tried.items() if not DECLARED[name].states}
+        return self._beyond(reason, frame, tried)
+
+    def _stated(self, reason: str, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
+        """Where a record of the reason itself is worse than that of a healthy peer: (rows, features)."""
+        healthy = {name: value for name, value in self.healthy.items() if DECLARED[name].states}
+        return self._beyond(reason, frame, healthy)
+
+    def _beyond(self, reason: str, frame: pd.DataFrame, limits: Mapping[str, float]) -> npt.NDArray[np.bool_]:
+        """Where a value lies beyond its limit towards harm, nowhere for a feature without one: (rows, features)."""
         names = self.features[reason]
-        tried = np.array([self.tried.get(name, np.nan) for name in names])
+        limit = np.array([limits.get(name, np.nan) for name in names])
         harm = np.array([MONOTONE[DECLARED[name].direction] for name in names])
-        return np.asarray((frame[list(names)].to_numpy(dtype=np.float64) - tried) * harm > 0)
+        return np.asarray((frame[list(names)].to_numpy(dtype=np.float64) - limit) * harm > 0)
 
 
 def filled(frame: pd.DataFrame, names: Sequence[str], healthy: Mapping[str, float]) -> FloatArray:

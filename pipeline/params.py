@@ -157,6 +157,7 @@ class Reasons(Section):
     min_leaf: int = Field(ge=1)
     l2: float = Field(ge=0)
     untried: float = Field(ge=0)
+    stated: float = Field(ge=0)
     power: float = Field(gt=0, le=1)
     floor: float = Field(gt=0)
     unexplained: float = Field(gt=0)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from risk_recipes import CAUSES as RECIPE
 
+from features.catalog import DECLARED
 from features.errors import ConfigurationError
 from models.causes import START, CauseModel
 from models.competing import fit
@@ -176,6 +177,23 @@ def test_evidence_that_was_hardly_ever_seen_has_the_hazard_of_the_untried(market
     assert (told[rows:] == 0).all()
     better = frame.head(1).assign(manager_absent=-1.0)
     assert model.hazards(better)["staff_turnover"].tolist() == [0.0]
+
+
+def test_a_record_of_the_reason_itself_needs_no_learning(market):
+    """An account of which it is known that it closed: nobody in training had, and one such day says what many would."""
+    frame = market[0].assign(account_closed=0.0)
+    model = fit(frame, [*NAMES, "account_closed"], RECIPE, progress=False)
+    rows = frame.head(4).assign(account_closed=[0.0, 1.0, 300.0, np.nan], manager_absent=0.0)
+    hazards = model.hazards(rows)["natural_end"]
+    assert hazards.tolist() == [0.0, RECIPE.stated, RECIPE.stated, 0.0]
+    share, learned = model.shares_and_learned(rows)
+    pd.testing.assert_frame_equal(share[["share_natural_end"]], learned[["share_natural_end"]])  # it is no guess
+    assert share["share_natural_end"].iloc[[1, 2]].min() > 0.5
+    assert share["share_natural_end"].iloc[[0, 3]].max() == 0.0
+    assert model.contributions(rows)["account_closed"].tolist() == pytest.approx(
+        [0.0, *[np.log1p(RECIPE.stated / START)] * 2, 0.0]
+    )
+    assert [name for name, feature in DECLARED.items() if feature.states] == ["account_closed"]
 
 
 def test_a_share_that_hardly_varies_is_not_untried_by_chance(market):
