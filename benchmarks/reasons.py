@@ -308,10 +308,10 @@ def pooled(markets: Sequence[Market], method: str = OURS) -> tuple[pd.DataFrame,
     return share, pd.concat([market.losses["reason"] for market in markets], ignore_index=True)
 
 
-def numbers(markets: Sequence[Market]) -> pd.Series[int]:
-    """The number of the market of each loss of `pooled`."""
+def seeds_of(markets: Sequence[Market]) -> pd.Series[int]:
+    """The seed of the market of each loss of `pooled`."""
     lengths = [len(market.losses) for market in markets]
-    return pd.Series(np.repeat(np.arange(len(markets)), lengths), dtype="int64")
+    return pd.Series(np.repeat([market.seed for market in markets], lengths), dtype="int64")
 
 
 def worst(cells: pd.DataFrame, metric: str, method: str = OURS) -> tuple[str, float]:

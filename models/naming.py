@@ -8,7 +8,6 @@ written by `holdfast reasons --tune`, from other markets than those on which `do
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,17 +39,19 @@ def least_share(precision: float) -> float:
     )
 
 
-def write_curve(share: pd.DataFrame, reason: pd.Series[str], market: pd.Series[int], seeds: Sequence[int]) -> None:
-    """Write `naming.json` from losses of simulated markets of these seeds; `market`: the number of each loss' market."""
-    content = {"losses": len(share), "seeds": list(seeds), "curve": curve(share, reason, market)}
+def write_curve(share: pd.DataFrame, reason: pd.Series[str], seed: pd.Series[int]) -> None:
+    """Write `naming.json` from losses of simulated markets, `seed`: that of each loss' market."""
+    seeds = sorted(int(one) for one in seed.unique())
+    content = {"losses": len(share), "seeds": seeds, "curve": curve(share, reason, seed)}
     CURVE_FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def curve(share: pd.DataFrame, reason: pd.Series[str], market: pd.Series[int] | None = None) -> list[dict[str, float]]:
+def curve(share: pd.DataFrame, reason: pd.Series[str], seed: pd.Series[int] | None = None) -> list[dict[str, float]]:
     """By least share in steps of .01: the share of losses that get a name, and how many of the names are right.
 
-    `share`: `share_<code>` of losses; `reason`: their true codes. With `market` the precision is what it exceeds with
-    90 % when other markets are drawn from these: a market met later differs from the mean of those at hand. It is made
+    `share`: `share_<code>` of losses; `reason`: their true codes. With `seed` the precision is what it exceeds with
+    90 % when other seeds are drawn from these: a market met later differs from the mean of those at hand, and markets of
+    one seed, in which the same events happen, are alike. It is made
     never to fall with the share (isotonic regression), and ends where fewer than 100 losses get a name.
     """
     from sklearn.isotonic import IsotonicRegression
@@ -61,11 +62,11 @@ def curve(share: pd.DataFrame, reason: pd.Series[str], market: pd.Series[int] | 
     limits = np.arange(0, 1, 0.01).round(2)
     named = np.array([(top >= limit).sum() for limit in limits])
     limits, named = limits[named >= LEAST_NAMES], named[named >= LEAST_NAMES]
-    if market is None:
+    if seed is None:
         places, count = np.zeros(len(top), dtype=np.int64), 1
         weight = np.ones((1, 1), dtype=np.int64)
     else:
-        places, count = np.asarray(pd.factorize(market)[0], dtype=np.int64), market.nunique()
+        places, count = np.asarray(pd.factorize(seed)[0], dtype=np.int64), seed.nunique()
         weight = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), DRAWS)
     precision = []
     for limit in limits:

@@ -83,20 +83,20 @@ def test_the_curve_of_calibrated_shares_is_their_mean(tmp_path, monkeypatch):
     assert rows["precision"].is_monotonic_increasing
     assert rows.index.max() < 0.95  # a hundred names at least
     monkeypatch.setattr(naming, "CURVE_FILE", tmp_path / "naming.json")
-    write_curve(share, reason, pd.Series(np.arange(4000) % 7), [5])
+    write_curve(share, reason, pd.Series(np.arange(4000) % 7))
     assert least_share(0.7) == pytest.approx(0.47, abs=0.06)
 
 
-def test_markets_that_differ_make_the_threshold_higher():
-    """Half of the markets' names are right less often than the shares say: what is asked must hold there too."""
+def test_seeds_that_differ_make_the_threshold_higher():
+    """Half of the seeds' names are right less often than the shares say: what is asked must hold there too."""
     rng = np.random.default_rng(2)
     top = rng.uniform(0.2, 0.95, 7000)
-    market = pd.Series(np.arange(7000) % 7)
+    seed = pd.Series(np.arange(7000) % 7)
     share = pd.DataFrame(0.0, index=range(7000), columns=[f"share_{code}" for code in CODES]).assign(share_product=top)
-    chance = np.where(market < 3, top - 0.15, top + 0.1)
+    chance = np.where(seed < 3, top - 0.15, top + 0.1)
     reason = pd.Series(np.where(rng.random(7000) < chance, "product", "competitor"))
     rows = [
         pd.DataFrame(found).set_index("least_share")["precision"]
-        for found in (curve(share, reason), curve(share, reason, market))
+        for found in (curve(share, reason), curve(share, reason, seed))
     ]
     assert rows[1].loc[0.5] < rows[0].loc[0.5] - 0.03
