@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,8 @@ class CauseRecipe:
     Evidence is set against the label `lead` periods later, and an account judged by that of the as_of and of `lags`
     periods before. `bags` models learn from `bag_share` of the accounts each: `warm` rounds for g alone, then `rounds` of
     a tree for g and one for each reason. The trees of a bag have as many leaves as the next of `leaves`, in turn.
-    `untried`: hazard of evidence worse than any that was learned from; `stated`: of a record of the reason itself. `power`, `floor` and `unexplained` turn hazards
+    `untried`: hazard of evidence worse than any that was learned from; `stated`: of a record of the reason itself.
+    `power`, `floor` and `unexplained` turn hazards
     into shares (`models/shares.py`).
     """
 
@@ -216,12 +217,17 @@ class CauseModel:
 
     def _untried_hazards(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What `untried` adds to the hazard of each reason: (rows, reasons)."""
-        added = {reason: self.recipe.untried * self._untried(reason, frame).any(axis=1) for reason in self.features}
-        return pd.DataFrame(added, index=frame.index, dtype=np.float64)
+        return self._where(self.recipe.untried, self._untried, frame)
 
     def _stated_hazards(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What `stated` adds to the hazard of each reason: (rows, reasons)."""
-        added = {reason: self.recipe.stated * self._stated(reason, frame).any(axis=1) for reason in self.features}
+        return self._where(self.recipe.stated, self._stated, frame)
+
+    def _where(
+        self, hazard: float, shows: Callable[[str, pd.DataFrame], npt.NDArray[np.bool_]], frame: pd.DataFrame
+    ) -> pd.DataFrame:
+        """The hazard of each reason of which some feature shows it, 0 of the others: (rows, reasons)."""
+        added = {reason: hazard * shows(reason, frame).any(axis=1) for reason in self.features}
         return pd.DataFrame(added, index=frame.index, dtype=np.float64)
 
     def _untried(self, reason: str, frame: pd.DataFrame) -> npt.NDArray[np.bool_]:
