@@ -55,6 +55,7 @@ def told(row: Record, evidence: Sequence[Record], explanation: Record, name: Nam
     naming = text(row["naming"])
     codes = [text(row[f"reason_{place}"]) for place in range(1, NAMED + 1)] if naming else []
     risk = float(row["risk"])
+    moved = why_now(explanation, risk, name)
     return {
         "naming": naming,
         "reasons": [
@@ -67,7 +68,7 @@ def told(row: Record, evidence: Sequence[Record], explanation: Record, name: Nam
             if code
         ],
         "against": [line["sentence"] for line in evidence if line["place"] == PROTECTIVE],
-        "why_now": why_now(explanation, risk, name, row),
+        "why_now": moved and paragraph([moved, reason_then(explanation, row, name)]),
         "what_if": what_if(
             explanation, [code for code in codes if code], risk, float(row["expected_loss"]), name, currency
         ),
@@ -82,21 +83,14 @@ def _sentences(evidence: Sequence[Record], place: int, code: str) -> list[str]:
     return own or [say("No single value stands out for it.")]
 
 
-def why_now(explanation: Record, risk: float, name: Namer, row: Record | None = None) -> str | None:
-    """How far the risk moved since the last scoring, and by what, and which reason was told then if `row`, of the scores, tells
-    another; None where the account was not scored then.
-    """
-    moved = _risk_moved(explanation, risk, name)
-    if moved is None or row is None:
-        return moved
+def reason_then(explanation: Record, row: Record, name: Namer) -> str:
+    """Which reason the last scoring told, if `row`, of the scores, tells another; else nothing."""
     then = told_first({key: explanation.get(f"{key}_then") for key in ("naming", "reason_1", "reason_2")}, name)
-    if not then or then == told_first(row, name):
-        return moved
-    return paragraph([moved, say("The reason told then: {reason}.", reason=then)])
+    return say("The reason told then: {reason}.", reason=then) if then and then != told_first(row, name) else ""
 
 
-def _risk_moved(explanation: Record, risk: float, name: Namer) -> str | None:
-    """How far the risk moved since the last scoring, and by what.
+def why_now(explanation: Record, risk: float, name: Namer) -> str | None:
+    """How far the risk moved since the last scoring, and by what; None where the account was not scored then.
 
     The largest moves of half a point or more one by one, all others as "everything else"; as shown, they add up to the
     difference of the risks shown.

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from models.taxonomy import taxonomy
-from reports.accounts import sentences, told, what_if, why_now
+from reports.accounts import reason_then, sentences, told, what_if, why_now
 from reports.language import speaking
 
 SINCE = {"since": date(2024, 12, 1)}
@@ -65,20 +65,14 @@ def test_why_now_in_words(given, expected):
 
 
 def test_another_reason_that_was_told_then_is_named():
-    then = {
-        **SINCE,
-        "risk_then": 0.31,
-        "naming_then": "candidates",
-        "reason_1_then": "product",
-        "reason_2_then": "turbulence",
-    }
-    now = {"naming": "named", "reason_1": "product", "reason_2": np.nan}
-    told = "Since 1 December 2024 the risk hardly moved: it was 31%."
-    either = f"{NAMES['product']} or {NAMES['turbulence']}"
-    assert why_now(then, 0.31, name, now) == f"{told} The reason told then: {either}."
-    same = {"naming": "candidates", "reason_1": "product", "reason_2": "turbulence"}
-    assert why_now(then, 0.31, name, same) == told
-    assert why_now({**SINCE, "risk_then": 0.31, "naming_then": np.nan}, 0.31, name, now) == told  # not told then
+    then = {"naming_then": "candidates", "reason_1_then": "product", "reason_2_then": "turbulence"}
+    now = {"naming": "named", "reason_1": "product", "reason_2": np.nan, "reason_3": np.nan}
+    either = f"The reason told then: {NAMES['product']} or {NAMES['turbulence']}."
+    assert reason_then(then, now, name) == either
+    assert reason_then(then, {"naming": "candidates", "reason_1": "product", "reason_2": "turbulence"}, name) == ""
+    assert reason_then({"naming_then": np.nan}, now, name) == ""  # not told then
+    shown = told({**now, "risk": 0.31, "expected_loss": 1.0}, [], {**SINCE, "risk_then": 0.31, **then}, name, "EUR")
+    assert shown["why_now"] == f"Since 1 December 2024 the risk hardly moved: it was 31%. {either}"
 
 
 def test_a_risk_that_was_not_scored_then_is_said_to_be_reckoned():
