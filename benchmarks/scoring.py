@@ -1,6 +1,7 @@
 """How fast and in how much memory a million accounts are scored, with reasons for the riskiest tenth or for all.
 
-`python -m benchmarks.scoring --accounts 1000000`, and `--all` for the reasons of all. A model of 60 features learns from a sample of the accounts by the recipe
+`python -m benchmarks.scoring --accounts 1000000`, and `--all` for the reasons of all. A model of 60 features learns from a sample
+of the accounts by the recipe
 of `params.yaml`; a process of its own then scores them all, so that its peak memory is that of the scoring. "Risk alone" is
 `RiskModel.predict` over the blocks of the as_of, one horizon, beside LightGBM's predict of the same trees on the same values
 as one matrix of float64, in turns in one process.
@@ -77,7 +78,8 @@ def table(scored: dict[str, Any], risk: dict[str, Any], peak: float) -> list[str
     rows["in all"] = (sum(scored["seconds"].values()), sum(scored["processor_seconds"].values()))
     return [
         f"{accounts:,} accounts scored, reasons of {told:,}; {FEATURES} features, {scored['trees']} trees, "
-        f"{scored['horizons']} horizons; causes: {scored['cause_trees']} trees in {scored['bags']} bags; {os.cpu_count()} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '-')}",
+        f"{scored['horizons']} horizons; causes: {scored['cause_trees']} trees in {scored['bags']} bags; "
+        f"{os.cpu_count()} cores, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '-')}",
         *(
             f"{name:10s}{clock:9.1f} s{_rate(name, accounts, told) / clock:10,.0f} accounts/s   of the processor "
             f"{processor:9.1f} s{_rate(name, accounts, told) / max(processor, 1e-3):10,.0f} accounts/s"
