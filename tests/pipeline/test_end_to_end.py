@@ -88,6 +88,10 @@ def test_a_named_reason_has_its_evidence(market):
         assert (rows["code"].to_numpy() == codes.loc[rows["account_id"], f"reason_{place}"].to_numpy()).all()
     assert told.groupby(["account_id", "place"]).size().max() <= 3
     assert told["sentence"].str.contains("on 1 January 2023").any()  # half a year before: the own past
+    earlier = told["as_of"] < told["latest"]
+    assert earlier.any()
+    assert told.loc[earlier, "sentence"].str.match("On 1 [A-Z][a-z]+ 2023: ").all()
+    assert not told.loc[earlier, "place"].eq(0).any()  # what speaks against the loss is of now
 
 
 @pytest.fixture(scope="module")
