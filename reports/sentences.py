@@ -65,7 +65,8 @@ def sentence(feature: Feature, values: Mapping[str, float], as_of: date) -> str:
 
 @cache
 def singular(sentence: str) -> str:
-    """A feature's sentence for a value of one: "{value} rebates are" as "{value} rebate is", "{value} times" as "once".
+    """A feature's sentence for a value of one: "{value} rebates are" as "{value} rebate is", "{value} of its
+    invoices are" as "{value} of its invoices is", "{value} times" as "once".
 
     The grammar of English, whose sentences have no form for one of their own; the same where nothing changes. Other
     languages have forms in their catalogues.
@@ -73,7 +74,8 @@ def singular(sentence: str) -> str:
     sentence = re.sub(r"\{value\} times\b", "once", sentence)
     sentence = re.sub(r"\{value\} (\w+)ies\b", r"{value} \1y", sentence)
     sentence = re.sub(r"\{value\} (\w+[^s\W])s\b", r"{value} \1", sentence)
-    sentence = re.sub(r"(\{value\} \w+(?: of [\w ]+?)?) are\b", r"\1 is", sentence)
+    sentence = re.sub(r"(\{value\} (?:of its )?\w+(?: of [\w ]+?)?) are\b", r"\1 is", sentence)
+    sentence = re.sub(r"(\{value\} of its \w+) have\b", r"\1 has", sentence)
     return re.sub(r"(\{value\} \w+ of [\w ]+?) repeat\b", r"\1 repeats", sentence)
 
 

@@ -144,7 +144,8 @@ def test_what_is_written_as_a_fraction_is_no_one(value, expected):
     [
         ("{value} deliveries are overdue now.", "{value} delivery is overdue now."),
         ("It was visited {value} times in all.", "It was visited once in all."),
-        ("{value} of its invoices are overdue.", "{value} of its invoices are overdue."),
+        ("{value} of its invoices are overdue.", "{value} of its invoices is overdue."),
+        ("{value} of its questions have no answer yet.", "{value} of its questions has no answer yet."),
         ("{value} complaints of quality are open.", "{value} complaint of quality is open."),
         ("{value} visits of the year repeat an earlier one.", "{value} visit of the year repeats an earlier one."),
         ("In {value} days, of 3 periods.", "In {value} day, of 3 periods."),
