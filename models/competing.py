@@ -7,7 +7,6 @@ changes little.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -23,7 +22,7 @@ from features.catalog import DECLARED
 from features.periods import Duration
 from models.causes import START, CauseModel, CauseRecipe, FloatArray, filled
 from models.risk import MONOTONE
-from models.sampling import least_rows
+from models.sampling import least_rows, uniform
 
 NO_CAUSE = ("symptom", "context")
 FEW = 20  # rows that LightGBM puts into a bin of their own for sure
@@ -218,9 +217,12 @@ def _tried(values: pd.Series[float], least: int) -> float | None:
 
 
 def _in_bag(accounts: pd.Series[str], recipe: CauseRecipe, bag: int) -> npt.NDArray[np.bool_]:
-    """Rows of the accounts in a bag: by a hash of the account alone, and all of them where there is one bag only."""
+    """Rows of the accounts in a bag: by a hash of the account alone, and all of them where there is one bag only.
+
+    Every second bag takes first whom the one before leaves, so that all accounts count about as often.
+    """
     if recipe.bags == 1:
         return np.ones(len(accounts), dtype=bool)
     codes, names = pd.factorize(accounts)
-    drawn = np.array([zlib.crc32(f"{recipe.seed + bag}/{name}".encode()) / 2**32 for name in names])
-    return np.asarray((drawn < recipe.bag_share)[codes])
+    draw = uniform(list(names), f"bags {recipe.seed + bag // 2}")
+    return np.asarray(((draw if bag % 2 == 0 else 1 - draw) < recipe.bag_share)[codes])

@@ -8,6 +8,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import pytest
 from risk_recipes import CAUSES as RECIPE
 
 from features.periods import Duration
@@ -36,12 +37,24 @@ def test_evidence_is_set_against_the_label_of_two_periods_later():
 def test_an_account_is_in_the_same_bags_whoever_else_is_there():
     """A month more of data, or other accounts, change what a bag learns from as little as can be."""
     accounts = pd.Series([f"A{number:04d}" for number in range(6000)])
-    chosen = [_in_bag(accounts, RECIPE, bag) for bag in range(2)]
     some = accounts[100:200]
     for bag in range(2):
-        assert (_in_bag(some, RECIPE, bag) == chosen[bag][100:200]).all()
-        assert 0.65 < chosen[bag].mean() < 0.75
-    assert (chosen[0] != chosen[1]).any()
+        chosen = _in_bag(accounts, RECIPE, bag)
+        assert (_in_bag(some, RECIPE, bag) == chosen[100:200]).all()
+        assert 0.65 < chosen.mean() < 0.75
+
+
+def test_bags_come_in_pairs_that_leave_nobody_out_and_pairs_are_drawn_apart_from_each_other():
+    """Bags that are alike average less than they seem to; whom both bags of a pair leave out counts less often than others."""
+    accounts = pd.Series([f"A{number:05d}" for number in range(1, 12_001)])
+    pairs = np.array([[_in_bag(accounts, RECIPE, 2 * pair + bag) for bag in range(2)] for pair in range(6)])
+    assert pairs.any(axis=1).all()
+    first = np.corrcoef(pairs[:, 0])[np.triu_indices(6, k=1)]
+    assert np.abs(first).max() < 0.05
+    counts = pairs.sum(axis=(0, 1))
+    both = 2 * RECIPE.bag_share - 1  # in both bags of a pair
+    assert counts.mean() == pytest.approx(12 * RECIPE.bag_share, rel=0.01)
+    assert counts.var() == pytest.approx(6 * both * (1 - both), rel=0.1)  # binomial, of the pairs
 
 
 def test_one_bag_holds_all():
