@@ -36,8 +36,13 @@ LEAST_CURVATURE = 1e-5  # keeps a leaf's value finite where a cause is all but a
 
 
 def ahead(matrix: pd.DataFrame, period: Duration, lead: int) -> pd.DataFrame:
-    """The rows of accounts still buying, with the label of `lead` periods later; without rows whose label is unknown."""
+    """The rows of accounts still buying, with the label of `lead` periods later; without rows whose label is unknown.
+
+    Who bought again after a silence was not lost by it: where a later label of `matrix` says so, the label is 0.
+    """
     later = matrix[["account_id", "as_of", "label"]].dropna()
+    stayed = later["account_id"].map(later[later["label"] == 0].groupby("account_id")["as_of"].max())
+    later.loc[pd.to_datetime(stayed) > pd.to_datetime(later["as_of"]), "label"] = 0.0
     later = later.assign(as_of=[period.before(day, lead) for day in later["as_of"]])
     rows = matrix[~matrix["lapsed"]].drop(columns="label")
     return rows.merge(later, on=["account_id", "as_of"], how="inner", validate="one_to_one")

@@ -34,6 +34,23 @@ def test_evidence_is_set_against_the_label_of_two_periods_later():
     ]
 
 
+def test_who_bought_again_was_not_lost_as_far_as_is_known():
+    days = [date(2024, month, 1) for month in range(1, 7)]
+    matrix = pd.DataFrame(
+        {
+            "account_id": ["A"] * 6 + ["B"] * 6,
+            "as_of": days * 2,
+            "label": [0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, np.nan],
+            "lapsed": [False] * 12,
+        }
+    )
+    rows = ahead(matrix, Duration(1, "month"), 1)
+    assert rows.loc[rows["account_id"] == "A", "label"].tolist() == [0.0, 0.0, 0.0, 1.0, 1.0]  # back, then lost
+    assert rows.loc[rows["account_id"] == "B", "label"].tolist() == [1.0, 1.0, 1.0, 1.0]
+    early = matrix[matrix["as_of"] <= days[2]]  # on which nobody knows that A comes back
+    assert ahead(early, Duration(1, "month"), 1)["label"].tolist() == [1.0, 1.0, 1.0, 1.0]
+
+
 def test_an_account_is_in_the_same_bags_whoever_else_is_there():
     """A month more of data, or other accounts, change what a bag learns from as little as can be."""
     accounts = pd.Series([f"A{number:04d}" for number in range(6000)])
