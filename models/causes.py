@@ -8,7 +8,8 @@ way, the signs say nothing of the cause. So the log-odds of a loss are
 where 1 stands for what no table shows and h_k >= 0 is the hazard of reason k in units of it, as in a model of competing
 risks (Prentice and others 1978, "The analysis of failure times in the presence of competing risks"). Each log h_k is a
 sum of small trees over the evidence for k alone, monotone in the declared harm (`models/competing.py` learns them, in
-bags that are averaged); g takes up what is no cause and is then dropped.
+bags that are averaged); g takes up what is no cause and is then dropped. A part `additive` of each hazard comes from a model
+in which the evidence adds up instead (`models/additive.py`).
 
 The decision to leave comes before the silence. So an account is judged by its evidence at the as_of and at the `lags`
 cut-offs before it. A value that is missing is no evidence: it counts as that of a healthy peer. Evidence worse than any
@@ -41,6 +42,7 @@ from models.treeshap import GroupShap
 
 FloatArray = npt.NDArray[np.float64]
 META_FILE = "causes.json"
+Slope = tuple[float, float]  # hazard per unit of harm, and the harm beyond which there is no more
 START = 0.05  # hazard of each reason before anything is learned, in units of what no table shows
 
 
@@ -51,9 +53,9 @@ class CauseRecipe:
     Evidence is set against the label `lead` periods later, and an account judged by that of the as_of and of `lags`
     periods before. `bags` models learn from `bag_share` of the accounts each: `warm` rounds for g alone, then `rounds` of
     a tree for g and one for each reason. The trees of a bag have as many leaves as the next of `leaves`, in turn.
+    `additive`: part of the hazards by the model in which evidence adds up, the trees have the rest.
     `untried`: hazard of evidence worse than any that was learned from; `stated`: of a record of the reason itself.
-    `power`, `floor` and `unexplained` turn hazards
-    into shares (`models/shares.py`).
+    `power`, `floor` and `unexplained` turn hazards into shares (`models/shares.py`).
     """
 
     lead: int
@@ -66,6 +68,7 @@ class CauseRecipe:
     leaves: tuple[int, ...]
     min_leaf: int
     l2: float
+    additive: float
     untried: float
     stated: float
     power: float
@@ -76,7 +79,7 @@ class CauseRecipe:
 
 @dataclass(frozen=True)
 class CauseModel:
-    """Trees of log hazards, a booster a bag for each reason, and the `features` of each reason.
+    """Trees of log hazards, a booster a bag for each reason, `slopes` by feature, and the `features` of each reason.
 
     `healthy`: by feature the value that stands for a missing one. `tried`: by feature the value up to which it was seen
     in training, towards harm. `exits`: what recorded losses taught (`models/exits.py`): "offsets" by code, and how they
@@ -84,6 +87,7 @@ class CauseModel:
     """
 
     boosters: Mapping[str, Sequence[lgb.Booster]]
+    slopes: Mapping[str, Slope]
     features: Mapping[str, Sequence[str]]
     healthy: Mapping[str, float]
     tried: Mapping[str, float]
@@ -128,23 +132,27 @@ class CauseModel:
         return sum(self.bag_hazards(frame), start=0.0) / self.recipe.bags  # type: ignore[return-value]
 
     def bag_hazards(self, frame: pd.DataFrame) -> list[pd.DataFrame]:
-        """The hazards as each bag alone would have them."""
+        """The hazards as each bag of trees alone would have them; the additive part is the same in all."""
         results: list[dict[str, FloatArray]] = [{} for _ in range(self.recipe.bags)]
+        added, trees = self._added(frame), 1 - self.recipe.additive
         beside = self._untried_hazards(frame) + self._stated_hazards(frame)
         for reason, names in self.features.items():
-            unlearned = beside[reason].to_numpy()
+            without_trees = beside[reason].to_numpy() + self.recipe.additive * added[list(names)].sum(axis=1).to_numpy()
             absent = np.array([[self.healthy[name] for name in names]])
             values = np.concatenate([absent, self._inputs(reason, frame)])
             for bag, result in enumerate(results):
-                result[reason] = unlearned
+                result[reason] = without_trees
                 if reason in self.boosters:
                     score = np.asarray(self.boosters[reason][bag].predict(values, raw_score=True), dtype=np.float64)
-                    result[reason] = unlearned + np.maximum(START * (np.exp(score[1:]) - np.exp(score[0])), 0.0)
+                    learned = np.maximum(START * (np.exp(score[1:]) - np.exp(score[0])), 0.0)
+                    result[reason] = without_trees + trees * learned
         return [pd.DataFrame(result, index=frame.index) for result in results]
 
     def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """What each value adds to its reason's log hazard, (rows, features of all reasons): mean SHAP value over bags.
+        """What each value adds to its reason's log hazard, (rows, features of all reasons).
 
+        Of the trees the mean SHAP value over bags, of the additive part what it raises the hazard that a reason starts from,
+        parted as the values part the hazard; each counts as much as its part of the hazards.
         Evidence worse than any in training adds what raises the hazard that a reason starts from by `untried`, a record of
         the reason itself what raises it by `stated`.
         """
@@ -153,9 +161,14 @@ class CauseModel:
         for reason, boosters in self.boosters.items():
             own, inputs = list(self.features[reason]), self._inputs(reason, frame)
             for booster in boosters:
-                values[own] += GroupShap.of(booster, range(len(own))).values(inputs) / len(boosters)
+                shap = GroupShap.of(booster, range(len(own))).values(inputs)
+                values[own] += (1 - self.recipe.additive) * shap / len(boosters)
+        added = self._added(frame)
         for reason in self.features:
             own = list(self.features[reason])
+            hazard = added[own].sum(axis=1)
+            raised = self.recipe.additive * np.log1p(hazard / START)
+            values[own] += added[own].mul((raised / hazard).fillna(0.0), axis=0)
             values[own] += np.log1p(self.recipe.untried / START) * self._untried(reason, frame)
             values[own] += np.log1p(self.recipe.stated / START) * self._stated(reason, frame)
         return values
@@ -188,7 +201,8 @@ class CauseModel:
         try:
             recipe = CauseRecipe(**{**content["recipe"], "leaves": tuple(content["recipe"]["leaves"])})
             files = {reason: [_file(reason, bag) for bag in range(recipe.bags)] for reason in content["learned"]}
-            others = (content["features"], content["healthy"], content["tried"], recipe, content["exits"])
+            slopes = {name: (float(slope), float(cap)) for name, (slope, cap) in content["slopes"].items()}
+            others = (slopes, content["features"], content["healthy"], content["tried"], recipe, content["exits"])
         except (KeyError, TypeError):
             raise ConfigurationError(
                 f"{folder} holds a model of causes from another version of Holdfast. Run `holdfast train` again."
@@ -206,6 +220,7 @@ class CauseModel:
         return {
             "features": {reason: list(names) for reason, names in self.features.items()},
             "learned": list(self.boosters),
+            "slopes": {name: list(slope) for name, slope in self.slopes.items()},
             "healthy": dict(self.healthy),
             "tried": dict(self.tried),
             "recipe": asdict(self.recipe),
@@ -214,6 +229,13 @@ class CauseModel:
 
     def _inputs(self, reason: str, frame: pd.DataFrame) -> FloatArray:
         return filled(frame, self.features[reason], self.healthy)
+
+    def _added(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """What each value adds to its reason's hazard in the additive model: (rows, features of all reasons)."""
+        names = [name for of_reason in self.features.values() for name in of_reason]
+        slopes = np.array([self.slopes.get(name, (0.0, 0.0)) for name in names]).reshape(-1, 2)
+        parts = slopes[:, 0] * np.minimum(harm(frame, names, self.healthy), slopes[:, 1])
+        return pd.DataFrame(parts, index=frame.index, columns=names)
 
     def _untried_hazards(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What `untried` adds to the hazard of each reason: (rows, reasons)."""
@@ -252,6 +274,14 @@ def filled(frame: pd.DataFrame, names: Sequence[str], healthy: Mapping[str, floa
     """The values of some features, (rows, features), with those of a healthy peer where they are missing."""
     values = frame[list(names)].to_numpy(dtype=np.float64)
     return np.where(np.isnan(values), np.array([healthy[name] for name in names]), values)
+
+
+def harm(frame: pd.DataFrame, names: Sequence[str], healthy: Mapping[str, float]) -> FloatArray:
+    """How far the values of some features lie beyond those of a healthy peer towards harm, 0 where they do not or are
+    missing: (rows, features)."""
+    towards = np.array([MONOTONE[DECLARED[name].direction] for name in names])
+    usual = np.array([healthy[name] for name in names])
+    return np.asarray(np.maximum((filled(frame, names, healthy) - usual) * towards, 0.0))
 
 
 def _hash(meta: Mapping[str, Any], texts: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """Learns competing causes (`models/causes.py`) from losses alone: no true reason is ever told.
 
 The trees of all reasons and those of g are boosted in turn by the gradient of the log-likelihood of the losses, so that
-each takes up what the others leave. An account is in the same bags at every training, so that a month more of data
+each takes up what the others leave; `models/additive.py` has a model of another kind beside them. An account is in the same bags at every training, so that a month more of data
 changes little.
 """
 
@@ -20,7 +20,9 @@ from tqdm import tqdm
 
 from features.catalog import DECLARED
 from features.periods import Duration
-from models.causes import START, CauseModel, CauseRecipe, FloatArray, filled
+from models import additive
+from models.boosting import Ensemble
+from models.causes import START, CauseModel, CauseRecipe, FloatArray, filled, harm
 from models.risk import MONOTONE
 from models.sampling import least_rows, uniform
 
@@ -31,7 +33,6 @@ BEYOND_LEAST = {  # by unit, beyond the usual value at least
     "share": 0.05,  # that of a whole region or product line hardly varies but by chance
     "events": 0.25,  # severity: the gravest, 5, on a twentieth of what an account buys
 }
-FEATURE_FRACTION = 0.5  # of a reason's evidence that a tree may use, so that what tells the same shares the credit
 LEAST_CURVATURE = 1e-5  # keeps a leaf's value finite where a cause is all but absent
 
 
@@ -74,7 +75,7 @@ def fit(
     values = {reason: own for reason, own in values.items() if _can_split(own, least)}
     label = rows["label"].to_numpy(dtype=np.float64)
     if not values or len(np.unique(label)) < 2:
-        return CauseModel({}, by_reason, healthy, tried, recipe, {})
+        return CauseModel({}, {}, by_reason, healthy, tried, recipe, {})
 
     counts = np.ones(len(rows)) if weight is None else weight
     taught = replace(recipe, min_leaf=least)
@@ -87,12 +88,20 @@ def fit(
             market.add(reason, own[chosen], by_reason[reason])
         return market.learn(bar)
 
-    with tqdm(
-        total=recipe.bags * (recipe.warm + recipe.rounds), desc="causes", disable=None if progress else True
-    ) as bar:
+    steps = recipe.bags * (recipe.warm + recipe.rounds) + additive.steps(recipe)
+    with tqdm(total=steps, desc="causes", disable=None if progress else True) as bar:
+        slopes = additive.fit(
+            harm(rows, names, healthy),
+            names,
+            lambda: Ensemble(signs, label, taught, recipe.bags, [0] * len(plain), plain),
+            label,
+            counts,
+            recipe,
+            bar,
+        )
         bags = Parallel(n_jobs=-1, require="sharedmem")(delayed(learned)(bag) for bag in range(recipe.bags))
     boosters = {reason: [bag[reason] for bag in bags] for reason in values if all(reason in bag for bag in bags)}
-    return CauseModel(boosters, by_reason, healthy, tried, recipe, {})
+    return CauseModel(boosters, slopes, by_reason, healthy, tried, recipe, {})
 
 
 class _Market:
@@ -108,14 +117,14 @@ class _Market:
         bag: int,
     ) -> None:
         self.label, self.weight, self.recipe, self.bag = label, weight, recipe, bag
-        self.signs = _Ensemble(signs, label, recipe, bag, [0] * len(names), names)
-        self.causes: dict[str, _Ensemble] = {}
+        self.signs = Ensemble(signs, label, recipe, bag, [0] * len(names), names)
+        self.causes: dict[str, Ensemble] = {}
 
     def add(self, reason: str, values: FloatArray, names: Sequence[str]) -> None:
         """Let `reason` take part, unless its evidence does not vary among these accounts."""
         if _can_split(values, self.recipe.min_leaf):
             directions = [MONOTONE[DECLARED[name].direction] for name in names]
-            self.causes[reason] = _Ensemble(values, self.label, self.recipe, self.bag, directions, names)
+            self.causes[reason] = Ensemble(values, self.label, self.recipe, self.bag, directions, names)
 
     def learn(self, bar: tqdm[Any]) -> dict[str, lgb.Booster]:
         """Boost all in turn; the trees of each reason."""
@@ -141,50 +150,6 @@ class _Market:
                 total = 1 + sum(hazards.values())
         # as it is read back: LightGBM writes a tree without a split in another way the second time
         return {reason: lgb.Booster(model_str=cause.booster.model_to_string()) for reason, cause in self.causes.items()}
-
-
-class _Ensemble:
-    """Trees over some features, boosted by gradients from outside, and their present sum, (rows,)."""
-
-    def __init__(
-        self,
-        values: FloatArray,
-        label: FloatArray,
-        recipe: CauseRecipe,
-        bag: int,
-        directions: Sequence[int],
-        names: Sequence[str],
-    ) -> None:
-        self.score = np.zeros(len(values))
-        parameters = {
-            "objective": "none",
-            "learning_rate": recipe.learning_rate,
-            "num_leaves": recipe.leaves[bag % len(recipe.leaves)],
-            "min_data_in_leaf": recipe.min_leaf,
-            "feature_pre_filter": False,
-            "lambda_l2": recipe.l2,
-            "feature_fraction": FEATURE_FRACTION,
-            "bagging_fraction": 0.7,
-            "bagging_freq": 1,
-            "monotone_constraints": list(directions),
-            "seed": recipe.seed + bag,
-            "deterministic": True,
-            "force_col_wise": True,
-            "num_threads": 1,  # the bags are learned side by side: threads for a stump would mostly wait for each other
-            "verbosity": -1,
-        }
-        data = lgb.Dataset(values, label, feature_name=list(names), params=parameters)
-        self.booster = lgb.Booster(parameters, data)
-
-    def boost(self, gradient: FloatArray, curvature: FloatArray) -> None:
-        """Add a tree."""
-        self.booster.update(fobj=lambda _scores, _data: (gradient, curvature))
-        # LightGBM keeps the sum of its trees over the rows it learns from and shows it to measures alone
-        self.booster.eval_train(feval=self._keep)
-
-    def _keep(self, scores: FloatArray, _data: lgb.Dataset) -> tuple[str, float, bool]:
-        self.score = np.array(scores, dtype=np.float64)
-        return "", 0.0, True
 
 
 def _can_split(values: FloatArray, least: int) -> bool:

@@ -156,6 +156,7 @@ class Reasons(Section):
     leaves: tuple[Annotated[int, Field(ge=2)], ...] = Field(min_length=1)
     min_leaf: int = Field(ge=1)
     l2: float = Field(ge=0)
+    additive: float = Field(ge=0, le=1)
     untried: float = Field(ge=0)
     stated: float = Field(ge=0)
     power: float = Field(gt=0, le=1)

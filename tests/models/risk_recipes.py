@@ -18,6 +18,6 @@ META = {
 DAYS = [date(2024, month, 1) for month in range(1, 7)]
 CAUSES = CauseRecipe(
     lead=2, lags=1, bags=2, bag_share=0.7, warm=10, rounds=60, learning_rate=0.1, leaves=(4,), min_leaf=50, l2=1.0,
-    untried=0.2, stated=8.0, power=0.65, floor=0.001, unexplained=0.11, seed=3,
+    additive=0.3, untried=0.2, stated=8.0, power=0.65, floor=0.001, unexplained=0.11, seed=3,
 )  # fmt: skip
-WHY = CauseModel({}, {}, {}, {}, CAUSES, {})  # knows no reason
+WHY = CauseModel({}, {}, {}, {}, {}, CAUSES, {})  # knows no reason

@@ -105,14 +105,37 @@ def test_evidence_that_gets_worse_never_counts_for_less(model, rebates, absent, 
     assert (model.hazards(worse).to_numpy() >= model.hazards(now).to_numpy() - 1e-12).all()
 
 
-def test_contributions_add_up_to_the_log_hazard(market, model):
+@pytest.mark.parametrize("part", [0.0, RECIPE.additive, 1.0])
+def test_contributions_add_up_to_the_log_hazards_of_trees_and_of_the_additive_part(market, model, part):
     frame = market[0].head(200)
-    values = model.contributions(frame)
+    trees, mixed, added = (with_part(model, share) for share in (0.0, part, 1.0))
+    values = mixed.contributions(frame)
     for reason, names in model.features.items():
         inputs = frame[names].fillna(model.healthy).to_numpy()
-        raw = np.mean([booster.predict(inputs, raw_score=True) for booster in model.boosters[reason]], axis=0)
-        moved = values[list(names)].sum(axis=1).to_numpy()
-        np.testing.assert_allclose(moved - moved[0], raw - raw[0], atol=1e-9)
+        raw = np.mean([booster.predict(inputs, raw_score=True) for booster in trees.boosters[reason]], axis=0)
+        whole = (1 - part) * raw + part * np.log1p(added.hazards(frame)[reason] / START)
+        moved = values[list(names)].sum(axis=1)
+        np.testing.assert_allclose(moved - moved.iloc[0], whole - whole.iloc[0], atol=1e-9)
+
+
+def test_the_additive_part_counts_as_the_recipe_says(market, model):
+    frame = market[0].head(500)
+    trees, added = with_part(model, 0.0).hazards(frame), with_part(model, 1.0).hazards(frame)
+    assert (added.max() > 0.1).all()
+    mixed = (1 - RECIPE.additive) * trees + RECIPE.additive * added
+    pd.testing.assert_frame_equal(model.hazards(frame), mixed)
+
+
+def test_in_the_additive_part_the_true_cause_has_the_largest_hazard_too(market, model):
+    frame, reason = market
+    lost = (frame["label"] == 1).to_numpy() & (reason != "unexplained") & frame["wallet_share_3"].notna().to_numpy()
+    found = with_part(model, 1.0).hazards(frame)[lost].idxmax(axis=1).to_numpy()
+    assert (found == reason[lost]).mean() > 0.85
+
+
+def with_part(model, part):
+    """The same model, whose additive part is `part` of the hazards."""
+    return replace(model, recipe=replace(RECIPE, additive=part))
 
 
 def test_saved_and_loaded_it_says_the_same_and_the_same_rows_give_the_same_bytes(market, model, tmp_path):
@@ -228,6 +251,7 @@ def test_evidence_far_worse_than_any_before_has_the_hazard_of_the_untried_beside
     )
     row = frame.head(1).assign(manager_absent=worst * 1.5)
     beyond = row.assign(manager_absent=worst * 1.5 + 1)
+    model = with_part(model, 0.0)  # trees are level there
     found, more = (model.hazards(rows)["staff_turnover"].item() for rows in (row, beyond))
     assert more == pytest.approx(found + RECIPE.untried)
     assert found > 0
