@@ -52,7 +52,8 @@ def fit(
     """
     worst = np.quantile(harm, WORST, axis=0)
     scale = np.where(worst > 0, worst, np.maximum(harm.max(axis=0), np.finfo(np.float64).tiny))
-    # sparse, for most of what is noted is noted of few; and its products are the same on any number of cores
+    # sparse, for most of what is noted is noted of few; and its products, unlike those of BLAS, are the same on any number
+    # of cores
     values = csc_array(np.minimum(harm / scale, CAP))
     rate = min(max(float(np.average(label, weights=weight)), 1e-6), 1 - 1e-6)
     level, slopes = float(np.log(rate / (1 - rate))), np.zeros(len(names))
@@ -80,7 +81,7 @@ def _likeliest(
         slopes = both[1:]
         total = 1 + values @ slopes
         log_odds = both[0] + signs + np.log(total)
-        surprise = weight @ (np.logaddexp(0, log_odds) - label * log_odds)
+        surprise = (weight * (np.logaddexp(0, log_odds) - label * log_odds)).sum()
         residual = weight * (1 / (1 + np.exp(-log_odds)) - label)
         penalty = PENALTY * (slopes.sum() + slopes @ slopes / 2)
         by_slope = values.T @ (residual / total) + PENALTY * (1 + slopes)

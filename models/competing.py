@@ -1,8 +1,8 @@
 """Learns competing causes (`models/causes.py`) from losses alone: no true reason is ever told.
 
 The trees of all reasons and those of g are boosted in turn by the gradient of the log-likelihood of the losses, so that
-each takes up what the others leave; `models/additive.py` has a model of another kind beside them. An account is in the same bags at every training, so that a month more of data
-changes little.
+each takes up what the others leave; `models/additive.py` has a model of another kind beside them. An account is in the same
+bags at every training, so that a month more of data changes little.
 """
 
 from __future__ import annotations
