@@ -21,7 +21,7 @@ from scipy.optimize import minimize
 from scipy.sparse import csc_array
 from tqdm import tqdm
 
-from models.boosting import Ensemble
+from models.boosting import Ensemble, level
 from models.causes import CauseRecipe, FloatArray, Slope
 
 TURNS = 2  # of g and the slopes: a third changes nothing that matters (docs/decisions.md)
@@ -55,15 +55,14 @@ def fit(
     # sparse, for most of what is noted is noted of few; and its products, unlike those of BLAS, are the same on any number
     # of cores
     values = csc_array(np.minimum(harm / scale, CAP))
-    rate = min(max(float(np.average(label, weights=weight)), 1e-6), 1 - 1e-6)
-    level, slopes = float(np.log(rate / (1 - rate))), np.zeros(len(names))
+    start, slopes = level(label, weight), np.zeros(len(names))
     for _ in range(TURNS):
         total, g = 1 + values @ slopes, signs()
         for _ in range(recipe.rounds):
-            risk = 1 / (1 + np.exp(-(level + g.score)) / total)
+            risk = 1 / (1 + np.exp(-(start + g.score)) / total)
             g.boost(weight * (risk - label), weight * risk * (1 - risk))
             bar.update()
-        level, slopes = _likeliest(values, g.score, label, weight, level, slopes)
+        start, slopes = _likeliest(values, g.score, label, weight, start, slopes)
     return {
         name: (float(slope / unit), float(CAP * unit))
         for name, slope, unit in zip(names, slopes, scale, strict=True)
@@ -72,7 +71,7 @@ def fit(
 
 
 def _likeliest(
-    values: csc_array, signs: FloatArray, label: FloatArray, weight: FloatArray, level: float, slopes: FloatArray
+    values: csc_array, signs: FloatArray, label: FloatArray, weight: FloatArray, start: float, slopes: FloatArray
 ) -> tuple[float, FloatArray]:
     """The level of the log-odds and the slopes, (features,), with the largest likelihood of the labels, less the penalty,
     given what the signs add to the level; searched from those given on."""
@@ -89,7 +88,7 @@ def _likeliest(
 
     found = minimize(
         objective,
-        np.concatenate([[level], slopes]),
+        np.concatenate([[start], slopes]),
         jac=True,
         method="L-BFGS-B",
         bounds=[(None, None)] + [(0, None)] * len(slopes),

@@ -12,6 +12,12 @@ from models.causes import CauseRecipe, FloatArray
 FEATURE_FRACTION = 0.5  # of a reason's evidence that a tree may use, so that what tells the same shares the credit
 
 
+def level(label: FloatArray, weight: FloatArray) -> float:
+    """The log-odds of the share lost, from which boosting starts; finite where all or none are. Both: (rows,)."""
+    rate = min(max(float(np.average(label, weights=weight)), 1e-6), 1 - 1e-6)
+    return float(np.log(rate / (1 - rate)))
+
+
 class Ensemble:
     """Trees over some features, boosted by gradients from outside, and their present sum, (rows,)."""
 

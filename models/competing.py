@@ -21,7 +21,7 @@ from tqdm import tqdm
 from features.catalog import DECLARED
 from features.periods import Duration
 from models import additive
-from models.boosting import Ensemble
+from models.boosting import Ensemble, level
 from models.causes import START, CauseModel, CauseRecipe, FloatArray, filled, harm
 from models.risk import MONOTONE
 from models.sampling import least_rows, uniform
@@ -129,8 +129,7 @@ class _Market:
     def learn(self, bar: tqdm[Any]) -> dict[str, lgb.Booster]:
         """Boost all in turn; the trees of each reason."""
         label, weight, recipe = self.label, self.weight, self.recipe
-        rate = min(max(float(np.average(label, weights=weight)), 1e-6), 1 - 1e-6)
-        start = np.log(rate / (1 - rate)) - np.log1p(START * len(self.causes))
+        start = level(label, weight) - np.log1p(START * len(self.causes))
         hazards = {reason: np.full(len(label), START) for reason in self.causes}
         total = 1 + sum(hazards.values())
         against = np.exp(-(start + self.signs.score))
