@@ -6,12 +6,14 @@ import numpy as np
 
 from features.declaration import Array, AsOf, Expression, Theme
 from features.known import Known
+from features.orders import ORDER_DAYS
 from features.windows import View
 
 theme = Theme("endings")
 
 _REASON = "natural_end"
 RECENT_DAYS = 365
+LAST_ORDERS_DAYS = 31  # after it closed in which orders that were under way may still come
 
 
 def _since(column: str) -> AsOf:
@@ -37,8 +39,10 @@ OWNER_CHANGED = _since("owner_changed_on")
     states=True,
 )
 def account_closed(v: View) -> Array:
-    """Days since the account closed or moved; 0 where it is open."""
-    return np.nan_to_num(v.as_of(CLOSED), nan=0.0)
+    """Days since the account closed or moved; 0 where it is open, or ordered more than a month after it had closed."""
+    since = np.nan_to_num(v.as_of(CLOSED), nan=0.0)
+    orders_on = since - v.since_last(ORDER_DAYS) > LAST_ORDERS_DAYS  # False for who never ordered
+    return np.where(orders_on, 0.0, since)
 
 
 @theme.feature(

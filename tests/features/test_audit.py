@@ -101,8 +101,8 @@ def test_a_row_written_because_an_account_was_lost_stands_out(check):
              "amount": number, "is_return": False}
             for month in months
         ]  # fmt: skip
-        # booked as closed long before, once it was lost
-        accounts.append({"account_id": account, "closed_on": date(2023, 9, 1) if lost else None})
+        # booked as closed before, once it was lost
+        accounts.append({"account_id": account, "closed_on": date(2024, 2, 1) if lost else None})
     alone = {
         suspect.feature: suspect.auc for suspect in check(FEATURES_OF_TWO, {"orders": orders, "accounts": accounts})
     }
