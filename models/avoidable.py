@@ -31,6 +31,7 @@ def avoidable_risk(risk: ArrayLike, hazard: ArrayLike) -> FloatArray:
         return np.zeros(0)
     mean = float(np.clip(np.mean(np.asarray(risk, float)), 1e-9, 1 - 1e-9))
     highest = logit(mean)  # no account has less than no cause
-    base = brentq(lambda k: expit(k + added).mean() - mean, highest - added.max() - 1e-9, highest + 1e-9)
+    # a whole unit wider than it need be: near 0 and 1 less than that is lost in rounding
+    base = brentq(lambda k: expit(k + added).mean() - mean, highest - added.max() - 1, highest + 1)
     avoidable: FloatArray = expit(base + added) - expit(base)
     return avoidable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.special import expit
 
@@ -18,6 +18,8 @@ def test_worked_numbers():
     assert avoidable_risk([0.3, 0.05], [0.0, 2.0]) == pytest.approx([0.0, 0.15])
 
 
+@example([(1.0, 0.0)])
+@example([(0.0, 0.0)])
 @given(numbers)
 def test_it_lies_between_nothing_and_all_and_rises_with_the_hazard(given_numbers):
     risk, hazard = np.array(given_numbers).T
