@@ -44,16 +44,16 @@ def weigh(hazards: pd.DataFrame, weights: Weights) -> tuple[FloatArray, Sequence
     seen has the weight NaN; what it may have done counts as unexplained.
     """
     codes = (*taxonomy().codes, UNEXPLAINED)
-    least = weights.floor**weights.power
     result = np.full((len(hazards), len(codes)), np.nan)
     unseen = 0
     for place, code in enumerate(codes[:-1]):
         if code not in hazards.columns:
             unseen += 1
             continue
-        result[:, place] = (weights.floor + hazards[code].to_numpy()) ** weights.power
-        if code == OWN_EVIDENCE_ONLY:
-            result[:, place] -= least
+        hazard = hazards[code].to_numpy()
+        result[:, place] = (weights.floor + hazard) ** weights.power
+        if code == OWN_EVIDENCE_ONLY:  # the same power of an array, so that no hazard leaves nothing
+            result[:, place] -= np.full(len(hazard), weights.floor) ** weights.power
         result[:, place] *= np.exp(weights.offsets.get(code, 0.0))
     rest = weights.unexplained + (1 - weights.unexplained) * unseen / len(taxonomy().codes)
     result[:, -1] = rest * np.exp(weights.offsets.get(UNEXPLAINED, 0.0))

@@ -51,6 +51,12 @@ def test_a_natural_end_needs_its_own_evidence():
     assert share.loc[1, "share_natural_end"] == share.loc[1].max()
 
 
+@given(st.floats(1e-4, 1), st.floats(0.1, 1))
+def test_a_natural_end_without_evidence_has_nothing_by_any_power_and_floor(floor, power):
+    hazards = pd.DataFrame({code: np.zeros(20) for code in taxonomy().codes})
+    assert (shares(hazards, Weights(power, floor, 0.2, {}))["share_natural_end"] == 0).all()
+
+
 def test_offsets_multiply_the_odds():
     plain, moved = shares(HAZARDS, SHIPPED), shares(HAZARDS, Weights(0.65, 0.001, 0.11, {"product": np.log(2)}))
     odds = [table["share_product"] / table["share_broken_promises"] for table in (plain, moved)]
