@@ -27,7 +27,7 @@ from models.causes import CauseRecipe, FloatArray, Slope
 TURNS = 2  # of g and the slopes: a third changes nothing that matters (docs/decisions.md)
 WORST = 0.995  # of the rows have less harm than the unit in which it is measured
 CAP = 1.5  # units beyond which harm counts no further: nobody knows what lies there
-PENALTY = 3.0  # of a slope and of half its square, in units of log-likelihood: what does little gets none
+PENALTY = 0.1  # of a slope and of half its square, in units of log-likelihood: keeps the unit of hazards from vanishing
 ITERATIONS = 200
 
 
@@ -50,7 +50,7 @@ def fit(
     `harm`: how far each value lies beyond that of a healthy peer, (rows, features), >= 0; `signs`: gives trees of g that
     have learned nothing yet; `label`, `weight`: (rows,).
     """
-    worst = np.quantile(harm, WORST, axis=0)
+    worst = np.quantile(harm, WORST, axis=0, weights=weight, method="inverted_cdf")
     scale = np.where(worst > 0, worst, np.maximum(harm.max(axis=0), np.finfo(np.float64).tiny))
     # sparse, for most of what is noted is noted of few; and its products, unlike those of BLAS, are the same on any number
     # of cores

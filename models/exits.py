@@ -2,7 +2,7 @@
 
 An audited exit tells the true reason of a loss. What it teaches is an offset on the logarithm of each reason's weight
 (`models/shares.py`), held near zero by a penalty: 50 exits move the offsets a little, more exits move them further. What
-an exit teaches ages with the market it is of: one of half a year ago counts half. An exit that nobody checked tells what a
+an exit teaches ages with the market it is of: one of a year ago counts half. An exit that nobody checked tells what a
 manager chose to write. It counts a tenth, and only as what the true reason may have been, through a confusion matrix
 P(written | true), learned together with the offsets from the audited exits, from pairs (an exit written by the manager and
 audited later) and from how far what was written strays from the evidence (expectation and maximisation, after Dawid and
@@ -34,7 +34,7 @@ FloatArray = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 LEAST_AUDITED = 50
 PENALTY = 10.0  # of the squared offset of a reason: worth ten exits
-HALF_LIFE = 182.0  # days after which an exit counts half
+HALF_LIFE = 365.0  # days after which an exit counts half
 WRITTEN = 0.1  # of an audited exit: what one counts that nobody checked
 PENALTY_UNEXPLAINED = 2.0
 DOUBT = 4.0  # exits' worth of belief that a manager writes anything, and as much that he writes the truth
