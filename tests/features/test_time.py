@@ -128,9 +128,17 @@ def test_orders_alone_show_their_features(tmp_path):
 
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory):
-    """Two worlds with their features; in the second every feature that counts the days since something has a value."""
+    """Three worlds with their features; in one or other every feature that counts the days since something has a value."""
     folder = tmp_path_factory.mktemp("worlds")
-    return [(tables := world(seed), matrix(folder / str(seed), tables, [AS_OF])) for seed in (10, 31)]
+    tables = [world(10), world(31), silent_since_closed(world(31))]
+    return [(one, matrix(folder / str(number), one, [AS_OF])) for number, one in enumerate(tables)]
+
+
+def silent_since_closed(tables):
+    """The same tables, but nobody orders after it closed."""
+    closed = {row["account_id"]: row["closed_on"] or date.max for row in tables["accounts"]}
+    orders = [row for row in tables["orders"] if row["ordered_at"].date() <= closed[row["account_id"]]]
+    return {**tables, "orders": orders}
 
 
 @pytest.mark.parametrize("feature", [f for f in FEATURES if f.since], ids=lambda feature: feature.name)
