@@ -117,7 +117,12 @@ TABLES: dict[str, Table] = {
             Column("segment", "text", "kind of business or tier", snapshot=True),
             Column("channel", "text", "sales channel", snapshot=True),
             Column("opened_on", "date", "first day of the relationship"),
-            Column("closed_on", "date", "day it closed or moved", known_on="closed_on"),
+            Column(
+                "closed_on",
+                "date",
+                "day it closed or moved; who orders over 31 days later is open",
+                known_on="closed_on",
+            ),
             Column("closed_why", "text", "why it closed", known_on="closed_on"),
             Column("owner_changed_on", "date", "day its owner changed", known_on="owner_changed_on"),
             Column("parent_id", "id", "the group it belongs to", snapshot=True, names="account"),

@@ -13,12 +13,12 @@ The log-odds of a loss are g(symptoms, context) + log(1 + sum of all h_k), as th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.sparse import csc_array
+from scipy.sparse import csc_array, hstack
 from tqdm import tqdm
 
 from models.boosting import Ensemble, level
@@ -37,7 +37,7 @@ def steps(recipe: CauseRecipe) -> int:
 
 
 def fit(
-    harm: FloatArray,
+    harm: Iterable[FloatArray],
     names: Sequence[str],
     signs: Callable[[], Ensemble],
     label: FloatArray,
@@ -47,14 +47,17 @@ def fit(
 ) -> dict[str, Slope]:
     """Slope and cap by feature, of those that do anything.
 
-    `harm`: how far each value lies beyond that of a healthy peer, (rows, features), >= 0; `signs`: gives trees of g that
-    have learned nothing yet; `label`, `weight`: (rows,).
+    `harm`: by feature how far each value lies beyond that of a healthy peer, (rows,), >= 0, one at a time so that they are
+    never all in memory; `signs`: gives trees of g that have learned nothing yet; `label`, `weight`: (rows,).
     """
-    worst = np.quantile(harm, WORST, axis=0, weights=weight, method="inverted_cdf")
-    scale = np.where(worst > 0, worst, np.maximum(harm.max(axis=0), np.finfo(np.float64).tiny))
+    units, columns = [], []
+    for one in harm:
+        worst = float(np.quantile(one, WORST, weights=weight, method="inverted_cdf"))
+        units.append(worst if worst > 0 else max(float(one.max()), np.finfo(np.float64).tiny))
+        columns.append(csc_array(np.minimum(one / units[-1], CAP)[:, None]))
     # sparse, for most of what is noted is noted of few; and its products, unlike those of BLAS, are the same on any number
     # of cores
-    values = csc_array(np.minimum(harm / scale, CAP))
+    values = hstack(columns, format="csc")
     start, slopes = level(label, weight), np.zeros(len(names))
     for _ in range(TURNS):
         total, g = 1 + values @ slopes, signs()
@@ -65,7 +68,7 @@ def fit(
         start, slopes = _likeliest(values, g.score, label, weight, start, slopes)
     return {
         name: (float(slope / unit), float(CAP * unit))
-        for name, slope, unit in zip(names, slopes, scale, strict=True)
+        for name, slope, unit in zip(names, slopes, units, strict=True)
         if slope > 0
     }
 

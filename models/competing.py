@@ -91,7 +91,7 @@ def fit(
     steps = recipe.bags * (recipe.warm + recipe.rounds) + additive.steps(recipe)
     with tqdm(total=steps, desc="causes", disable=None if progress else True) as bar:
         slopes = additive.fit(
-            harm(rows, names, healthy),
+            (harm(rows, [name], healthy)[:, 0] for name in names),
             names,
             lambda: Ensemble(signs, label, taught, recipe.bags, [0] * len(plain), plain),
             label,

@@ -27,8 +27,8 @@ class Placebo(NamedTuple):
 
 
 def top_changes(one: pd.DataFrame, other: pd.DataFrame) -> dict[str, float]:
-    """Share of the rows whose largest share is another reason in `other` than in `one`: of all rows, and of those where
-    it exceeds one half in `one` (NaN where it does nowhere). Both: `share_<code>` by row."""
+    """Share of the rows whose largest share is another in `other` than in `one`, that of what is unexplained among them: of
+    all rows, and of those where it exceeds one half in `one` (NaN where it does nowhere). Both: `share_<code>` by row."""
     first, second = one.fillna(0.0).to_numpy(), other.fillna(0.0).to_numpy()
     changed = first.argmax(axis=1) != second.argmax(axis=1)
     large = first.max(axis=1) > LARGE

@@ -29,7 +29,7 @@ def learn(harm, sign, label, weight=None):
     counts = np.ones(len(label)) if weight is None else weight
     with tqdm(disable=True) as bar:
         return additive.fit(
-            harm, NAMES, lambda: Ensemble(sign, label, RECIPE, 0, [0], ["tenure"]), label, counts, RECIPE, bar
+            harm.T, NAMES, lambda: Ensemble(sign, label, RECIPE, 0, [0], ["tenure"]), label, counts, RECIPE, bar
         )
 
 
