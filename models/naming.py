@@ -8,7 +8,9 @@ written by `holdfast reasons --tune`, from other markets than those on which `do
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from models.taxonomy import taxonomy
 
 CURVE_FILE = Path(__file__).with_name("naming.json")
 NAMED = 3  # reasons told of an account, at most
+LEAST_SECOND = 0.05  # share of a second candidate: more than a reason gets of which nothing shows
 LEAST_NAMES = 100  # of which a precision can be told
 CERTAINTY = 0.9  # with which names are right as often as asked, as far as other markets are like those measured
 DRAWS = 1000
@@ -39,11 +42,19 @@ def least_share(precision: float) -> float:
     )
 
 
-def write_curve(share: pd.DataFrame, reason: pd.Series[str], seed: pd.Series[int]) -> None:
-    """Write `naming.json` from losses of simulated markets, `seed`: that of each loss' market."""
+def write_curve(share: pd.DataFrame, reason: pd.Series[str], seed: pd.Series[int], recipe: Mapping[str, Any]) -> None:
+    """Write `naming.json` from losses of simulated markets, `seed`: that of each loss' market; `recipe`: the parameters of
+    the reasons that gave the shares."""
     seeds = sorted(int(one) for one in seed.unique())
-    content = {"losses": len(share), "seeds": seeds, "curve": curve(share, reason, seed)}
+    content = {"losses": len(share), "seeds": seeds, "recipe": recipe, "curve": curve(share, reason, seed)}
     CURVE_FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def of_other_recipe(recipe: Mapping[str, Any]) -> list[str]:
+    """The parameters of the reasons that differ from those with which it was measured how often a name is right."""
+    measured = json.loads(CURVE_FILE.read_text(encoding="utf-8"))["recipe"]
+    given = json.loads(json.dumps(recipe))
+    return sorted(name for name in {*measured, *given} if measured.get(name) != given.get(name))
 
 
 def curve(share: pd.DataFrame, reason: pd.Series[str], seed: pd.Series[int] | None = None) -> list[dict[str, float]]:
@@ -86,7 +97,7 @@ def name(share: pd.DataFrame, learned: pd.DataFrame, least: float, also: float) 
 
     "named": the first reason has a share of `least` or more; others follow that have `also` or more. "untried": the same,
     but by what was learned (`learned`, as `CauseModel.shares_and_learned` gives them) it would have less. "candidates": the
-    first two have it together, however little of it the second, and either may be the one. "none": no documented reason
+    first two have it together, the second at least .05 of it, and either may be the one. "none": no documented reason
     stands out, `reason_1` is `unexplained`. Equal shares stand in the order of the taxonomy.
     """
     codes = np.array(taxonomy().codes)
@@ -97,7 +108,7 @@ def name(share: pd.DataFrame, learned: pd.DataFrame, least: float, also: float) 
     enough = top[:, 0] >= max(least, 1e-12)
     known = np.take_along_axis(learned[columns].fillna(-1.0).to_numpy(), order[:, :1], axis=1)[:, 0]
     named = enough & (known >= max(least, 1e-12))
-    either = ~enough & (np.minimum(top[:, 0], top[:, 1]) > 0) & (top[:, 0] + top[:, 1] >= least)
+    either = ~enough & (top[:, 1] >= LEAST_SECOND) & (top[:, 0] + top[:, 1] >= least)
     table = codes[order].astype(object)
     told = top >= max(also, 1e-12)
     told[either] = [True, True, False]

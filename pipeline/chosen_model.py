@@ -1,12 +1,15 @@
-"""The model that a command is told to use: a folder, an alias or a version of the registry."""
+"""The model that a command is told to use: a folder, an alias or a version of the registry; or the one that made the scores."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from features.errors import ConfigurationError
 from models.causes import CauseModel
+from models.lineage import Lineage, read_lineage
 from models.risk import RiskModel
-from models.tracking import downloaded_model, version_behind
+from models.tracking import data_hash, downloaded_model, version_behind
+from pipeline.artifacts import damaged, missing
 from pipeline.layout import Layout
 
 
@@ -19,3 +22,46 @@ def resolve_model(layout: Layout, model: str | None) -> tuple[RiskModel, CauseMo
     with downloaded_model(layout.source, model) as folder:
         risk, why = RiskModel.load(folder), CauseModel.load(folder.parent / layout.causes.name)
     return risk, why, model if model.isdigit() else version_behind(layout.source, model)
+
+
+def models_of_scores(layout: Layout) -> tuple[RiskModel, CauseModel]:
+    """The models that made the source's scores: its own, else the version of the registry that the scores name.
+
+    Raises ConfigurationError if neither is the model that made them, or there are no scores.
+    """
+    made = _lineage(layout)
+    risk, why, _ = resolve_model(layout, None)
+    if _made(made, risk, why):
+        return risk, why
+    if made["model_version"] is not None:
+        risk, why, _ = resolve_model(layout, str(made["model_version"]))
+        if _made(made, risk, why):
+            return risk, why
+    raise ConfigurationError(
+        f"{layout.scores} was made by the model {made['model_hash']} with the causes {made['cause_hash']}, which are not those of "
+        f"{layout.artifacts}"
+        + ("." if made["model_version"] is None else f", nor version {made['model_version']} of the registry.")
+        + f" Run `holdfast score --source {layout.source}` again, with --model where a version of the registry is to score."
+    )
+
+
+def require_scored_tables(layout: Layout) -> None:
+    """Raise ConfigurationError if the tables are no longer those that were scored: what is worked out of them beside the
+    scores would be of other accounts and amounts."""
+    made = _lineage(layout)
+    if data_hash(layout.tables) != made["data_hash"]:
+        raise ConfigurationError(
+            f"{layout.scores} was made of other tables (data {made['data_hash']}) than are in {layout.tables} now. Run "
+            f"`holdfast score --source {layout.source}` again."
+        )
+
+
+def _lineage(layout: Layout) -> Lineage:
+    found = read_lineage(layout.scores)
+    if found is None:
+        raise damaged(layout.scores, "it has no lineage") if layout.scores.exists() else missing(layout.scores)
+    return found
+
+
+def _made(lineage: Lineage, risk: RiskModel, why: CauseModel) -> bool:
+    return bool(risk.content_hash == lineage["model_hash"] and why.content_hash == lineage["cause_hash"])

@@ -294,12 +294,12 @@ def serve(
 
 
 @app.command()
-def explain(source: Source = "simulated", everyone: Everyone = False) -> None:
-    """Explain the riskiest accounts: why the model says so, why now, what if, sentences of evidence, SHAP plot."""
+def explain(source: Source = "simulated") -> None:
+    """Explain the accounts with reasons in the scores: why the model says so, why now, what if, evidence, SHAP plot."""
     layout, params = _setup(source)
     from pipeline import explain as stage
 
-    stage.run(layout, params, everyone)
+    stage.run(layout, params)
 
 
 @app.command()
@@ -319,7 +319,8 @@ def reasons(
     ] = False,
     seed: Annotated[list[int] | None, typer.Option(help="Of the markets; may be given several times.")] = None,
     scenario: Annotated[
-        list[str] | None, typer.Option(help="Of the markets; default: all, and docs/ is written.")
+        list[str] | None,
+        typer.Option(help="Of the markets; default: all. With neither seed nor scenario docs/ is written."),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Markets measured at a time.")] = 2,
 ) -> None:
@@ -328,6 +329,14 @@ def reasons(
 
     if learn + placebo + benchmark + tune > 1:
         raise ConfigurationError("Give one of --learn, --placebo, --benchmark and --tune.")
+    if (seed or scenario) and not (benchmark or tune):
+        raise ConfigurationError(
+            "--seed and --scenario are of simulated markets: give --benchmark or --tune with them."
+        )
+    if scenario and tune:
+        raise ConfigurationError("--tune measures on every scenario that is not held out: leave --scenario out.")
+    if source != "simulated" and (benchmark or tune):
+        raise ConfigurationError(f"--benchmark and --tune simulate their markets: leave --source {source} out.")
     if benchmark or tune:
         from benchmarks import reasons_page as page
 

@@ -17,7 +17,7 @@ import pandas as pd
 from features import leaving, purchases
 from features.declaration import Expression
 from features.files import written
-from features.periods import Duration
+from features.periods import Duration, Label
 from models import approaches, hindsight, hours, kinds, leavers, prospects, segments, win_back, worklist
 from models.avoidable import avoidable_risk
 from models.campaign import Economics
@@ -30,6 +30,7 @@ from models.shares import UNEXPLAINED
 from models.taxonomy import observable, taxonomy
 from pipeline import history
 from pipeline.artifacts import read_frame, require_same_scoring
+from pipeline.chosen_model import models_of_scores, require_scored_tables
 from pipeline.feature_rows import features_at
 from pipeline.frames import columns_of, known_until, plan_from, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
@@ -52,10 +53,11 @@ class Seen:
     layout: Layout
     params: Params
     model: RiskModel
+    why: CauseModel
     tables: Mapping[str, Expression]
     scores: pd.DataFrame
     previous: pd.DataFrame
-    past: pd.DataFrame  # the matrix, of its columns PAST and LEFT_SINCE, where it has it
+    past: pd.DataFrame  # the matrix before, of its columns PAST and LEFT_SINCE, where it has it
     features: pd.DataFrame  # of the accounts scored, with account_id, as_of, lapsed
 
     @property
@@ -76,21 +78,23 @@ class Seen:
 def run(layout: Layout, params: Params) -> None:
     """Write `decisions/`: a table for each kind of decision, and `decisions.json` with what is no table."""
     started = perf_counter()
-    model = RiskModel.load(layout.model)
     scores = read_frame(layout.scores)
     require_same_scoring(layout.scores, [layout.previous])
+    model, why = models_of_scores(layout)
     day: date = scores["as_of"].iloc[0]
     plan = plan_from(dict(model.meta), params.featurize.block)
     features = features_at(layout, day, plan, params.featurize, model.features)
+    require_scored_tables(layout)  # after they were read, so that a damaged one is told as such
     with opened(layout, params.featurize.memory) as (connection, tables):
         seen = Seen(
             layout,
             params,
             model,
+            why,
             tables,
             scores,
             read_frame(layout.previous),
-            _past(layout),
+            _past(layout, plan.label, day),
             features,
         )
         frames, told = _customers(seen)
@@ -114,9 +118,13 @@ def run(layout: Layout, params: Params) -> None:
     )
 
 
-def _past(layout: Layout) -> pd.DataFrame:
+def _past(layout: Layout, label: Label, day: date) -> pd.DataFrame:
+    """The matrix as it was known at `day`: no cut-off after it, no label that had not matured."""
     shown = LEFT_SINCE in columns_of(layout.matrix)
-    return read_matrix(layout.matrix, columns=[*PAST, *([LEFT_SINCE] if shown else [])])
+    rows = read_matrix(layout.matrix, columns=[*PAST, *([LEFT_SINCE] if shown else [])])
+    rows = rows[rows["as_of"] <= day].reset_index(drop=True)
+    matured = [as_of for as_of in rows["as_of"].unique() if label.matures(as_of) <= day]
+    return rows.assign(label=rows["label"].where(rows["as_of"].isin(matured)))
 
 
 def _customers(seen: Seen) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
@@ -204,9 +212,8 @@ def _at_stake(seen: Seen, accounts: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     curable = set(taxonomy().remedies)
     if 2 * len(curable & set(observable(seen.model.features))) < len(curable):
         return active.assign(at_stake=active["risk"]), SILENT
-    why = CauseModel.load(seen.layout.causes)
     rows = seen.features.set_index("account_id").loc[active["account_id"]].reset_index()
-    return active.assign(at_stake=avoidable_risk(active["risk"], why.hazards(rows).sum(axis=1))), AVOIDABLE
+    return active.assign(at_stake=avoidable_risk(active["risk"], seen.why.hazards(rows).sum(axis=1))), AVOIDABLE
 
 
 def _worklist(seen: Seen, active: pd.DataFrame, managers: pd.DataFrame) -> worklist.Worklist:

@@ -71,6 +71,7 @@ def run(
     metrics["money"] = {"active": measure(predictions, models, Economics(**money.model_dump()), *certainty)}
     metrics["slices"] = slices.by_slice(predictions, ["risk", best_baseline(metrics)], *certainty)
     metrics["label_free"] = label_free.checked(predictions, *certainty)
+    metrics["model_hash"] = model.content_hash
     metrics["interval"] = {"level": params.level, "resamples": params.bootstrap}
     metrics["risk_interval"] = coverage(predictions, score.level)
     found = standing(layout.source, model, why)
@@ -85,6 +86,17 @@ def run(
         )
     metrics["gate"] = gate(metrics, params)
     metrics["decision"] = decide(found, metrics["gate"])
+    facts = card.facts_of(
+        layout.source,
+        model.meta,
+        run_of(layout.source, model, why),
+        metrics,
+        reasons,
+        {"precision": explain.precision, "least_share": least_share(explain.precision)},
+    )
+    texts = {CARD: json.dumps(facts, indent=1), "model_card.md": card.render(facts)}
+    log_evaluation(layout.source, model, why, metrics, predictions, texts)
+    settle(layout.source, found, metrics["gate"], metrics["decision"])  # before a file says so
     write_frame(predictions, layout.predictions)
     write_text(json.dumps(metrics, indent=1) + "\n", layout.metrics)
     write_text(json.dumps(curves.summary(metrics), indent=1) + "\n", layout.summary)
@@ -94,18 +106,7 @@ def run(
         ("by_cutoff", curves.by_cutoff(metrics)),
     ):
         write_text(points.to_csv(index=False), layout.curves / f"{name}.csv")
-    facts = card.facts_of(
-        layout.source,
-        model.meta,
-        run_of(layout.source, model, why),
-        metrics,
-        reasons,
-        {"precision": explain.precision, "least_share": least_share(explain.precision)},
-    )
     write_text(card.render(facts), layout.card)
-    texts = {CARD: json.dumps(facts, indent=1), "model_card.md": card.render(facts)}
-    log_evaluation(layout.source, model, why, metrics, predictions, texts)
-    settle(layout.source, found, metrics["gate"], metrics["decision"])
     risk = metrics["population"]["all"]["risk"]["mean"]
     champion = "champion" if metrics["decision"]["champion"] else "not champion"
     log.info(

@@ -23,25 +23,31 @@ from models.shap_plots import beeswarm
 from models.similar import past_cutoffs, similar
 from models.what_if import risk_without
 from pipeline import history
-from pipeline.chosen_model import resolve_model
+from pipeline.artifacts import read_frame
+from pipeline.chosen_model import models_of_scores, require_scored_tables
+from pipeline.feature_rows import feature_rows
 from pipeline.frames import plan_from, read_matrix, write_frame, write_text
 from pipeline.layout import Layout
 from pipeline.params import Params
-from pipeline.scoring import Scored, scoring, settled_day
+from pipeline.scoring import Scored, backs_of
 from reports.sentences import with_sentences
 
 log = logging.getLogger("holdfast")
 REASONS = ["naming", "reason_1", "reason_2"]
 
 
-def run(layout: Layout, params: Params, everyone: bool = False) -> None:
+def run(layout: Layout, params: Params) -> None:
     """Write `explanations.parquet`, `evidence.parquet` with its sentences in English, the scoring before as
-    `previous.parquet`, and the SHAP plot."""
+    `previous.parquet`, and the SHAP plot, of the accounts with reasons in the source's scores."""
     started = perf_counter()
-    model, why, _ = resolve_model(layout, None)
-    day = settled_day(layout, params, params.score.as_of)
-    with scoring(model, why, layout, params, day, everyone) as scored:
-        explain(layout, params, model, why, scored, started)
+    scores = read_frame(layout.scores)
+    model, why = models_of_scores(layout)
+    plan = plan_from(dict(model.meta), params.featurize.block)
+    backs, versions = backs_of(why), model.meta["feature_versions"]
+    day: date = scores["as_of"].iloc[0]
+    with feature_rows(layout, day, plan, params.featurize, model.features, backs, versions) as rows:
+        require_scored_tables(layout)  # after they were read, so that a damaged one is told as such
+        explain(layout, params, model, why, Scored(scores, rows), started)
 
 
 def explain(layout: Layout, params: Params, model: RiskModel, why: CauseModel, scored: Scored, started: float) -> None:

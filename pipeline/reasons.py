@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from features.errors import ConfigurationError
 from features.matrix import KEYS
 from models import exits, stability
 from models.causes import CauseModel
-from models.naming import least_share
+from models.naming import least_share, of_other_recipe
 from models.risk import RiskModel
 from models.taxonomy import taxonomy
 from models.tracking import log_training
@@ -142,11 +143,11 @@ def summary(layout: Layout, params: Params) -> str:
     """What is known of the reasons of the model at hand."""
     why = CauseModel.load(layout.causes)
     changes = read_json(layout.reasons)["top_changes_between_bags"]
-    precision = params.explain.precision
+    precision, other = params.explain.precision, of_other_recipe(asdict(why.recipe))
     return "\n".join(
         [
             f"A reason is named where its share is {least_share(precision):.2f} or more: right in {precision:.0%} of the "
-            "cases on markets with planted reasons.",
+            "cases on markets with planted reasons" + (f", measured with other {', '.join(other)}." if other else "."),
             f"Between bags the largest share changes in {changes['all']:.1%} of active accounts, "
             f"{changes['large']:.1%} where it exceeds one half.",
             in_words(dict(why.exits)),

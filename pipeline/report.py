@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from time import perf_counter
@@ -14,10 +14,10 @@ import pandas as pd
 from features.errors import ConfigurationError
 from models.agreement import agreement
 from models.campaign import Economics, plan
-from models.risk import RiskModel
-from models.taxonomy import hypotheses, taxonomy
-from models.tracking import code_version, data_hash
+from models.lineage import read_lineage
+from models.taxonomy import hypotheses
 from pipeline.artifacts import read_frame, read_json, require_same_scoring
+from pipeline.chosen_model import models_of_scores
 from pipeline.feedback import said, told_before
 from pipeline.layout import Layout
 from pipeline.params import Params
@@ -63,14 +63,14 @@ def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site
         layout.scores, [layout.live, *explained, *decided.values(), layout.decisions / "decisions.json"]
     )
     _known(scores["account_id"], asked or ())
-    model = RiskModel.load(layout.model)
+    model, _ = models_of_scores(layout)
+    made = read_lineage(layout.scores) or {}
     metrics = read_json(layout.metrics)
     economics = Economics(**params.money.model_dump())
     active = scores[~scores["lapsed"].to_numpy(bool)]
     value = economics.value(active["amount_12"])
     terms = economics.terms(value)
     words = said(layout, params)
-    champion = metrics["decision"]
     return Site(
         source=layout.source,
         as_of=scores["as_of"].iloc[0],
@@ -96,13 +96,21 @@ def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site
         at_risk=params.report.at_risk,
         asked=asked,
         lineage=(
-            ("data", f"{data_hash(layout.tables)}, {scores['as_of'].iloc[0]}"),
+            ("data", f"{made['data_hash']}, {made['as_of']}"),
             ("model", model.content_hash),
-            ("code", code_version()),
-            ("reasons.yaml", str(taxonomy().version)),
-            ("champion", ("yes: " if champion["champion"] else "no: ") + champion["why"]),
+            ("code", made["code_version"]),
+            ("reasons.yaml", str(made["taxonomy_version"])),
+            ("champion", _standing(metrics, model.content_hash)),
         ),
     )
+
+
+def _standing(metrics: Mapping[str, Any], model_hash: str) -> str:
+    """Whether the evaluation made the model that scored champion: later promotions are in the registry alone."""
+    if metrics["model_hash"] != model_hash:
+        return f"not known: the evaluation is of the model {metrics['model_hash']}"
+    decision = metrics["decision"]
+    return f"{'yes' if decision['champion'] else 'no'}, when evaluated: {decision['why']}"
 
 
 def _monitored(layout: Layout, scores: pd.DataFrame) -> dict[str, Any]:

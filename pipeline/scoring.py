@@ -64,9 +64,8 @@ def scoring(
     """
     phases = phases or Phases()
     plan = plan_from(dict(model.meta), params.featurize.block)
-    backs = sorted({*range(why.recipe.lags + 1), 1, PAST})
     phases.begin("features")
-    versions, judge = model.meta["feature_versions"], partial(judged_rows, model)
+    backs, versions, judge = backs_of(why), model.meta["feature_versions"], partial(judged_rows, model)
     with feature_rows(layout, as_of, plan, params.featurize, model.features, backs, versions, judge) as rows:
         phases.begin("risk")
         blocks = tqdm(rows.blocks(rows.as_of), desc="risk", total=rows.count(rows.as_of), disable=None)
@@ -99,6 +98,11 @@ def scoring(
             axis=1,
         )
         yield Scored(scores, rows)
+
+
+def backs_of(why: CauseModel) -> list[int]:
+    """How many periods before the as_of the cut-offs lie that a scoring and what explains it look at."""
+    return sorted({*range(why.recipe.lags + 1), 1, PAST})
 
 
 def settled_day(layout: Layout, params: Params, as_of: date | None) -> date:

@@ -1,16 +1,21 @@
 """A reason is named only where names were right often enough; else two candidates, or none."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.reasons_page import DEVELOPMENT_SEEDS, SEEDS
 from features.errors import ConfigurationError
 from models import naming
-from models.naming import curve, least_share, name, write_curve
+from models.naming import curve, least_share, name, of_other_recipe, write_curve
+from models.shares import Weights, shares
 from models.taxonomy import taxonomy
+from pipeline.params import load
 
+ROOT = Path(__file__).resolve().parents[2]
 CODES = taxonomy().codes
 
 
@@ -27,6 +32,8 @@ def share_of(**values: float) -> pd.DataFrame:
         ({"product": 0.5}, "named", ["product", None, None]),
         ({"product": 0.3, "competitor": 0.25, "turbulence": 0.2}, "candidates", ["product", "competitor", None]),
         ({"product": 0.45, "competitor": 0.06}, "candidates", ["product", "competitor", None]),
+        ({"product": 0.45, "competitor": 0.05}, "candidates", ["product", "competitor", None]),
+        ({"product": 0.48, "competitor": 0.04}, "none", ["unexplained", None, None]),  # so much has who shows nothing
         ({"product": 0.45}, "none", ["unexplained", None, None]),
         ({"product": 0.2, "competitor": 0.2}, "none", ["unexplained", None, None]),
         ({}, "none", ["unexplained", None, None]),
@@ -83,8 +90,29 @@ def test_the_curve_of_calibrated_shares_is_their_mean(tmp_path, monkeypatch):
     assert rows["precision"].is_monotonic_increasing
     assert rows.index.max() < 0.95  # a hundred names at least
     monkeypatch.setattr(naming, "CURVE_FILE", tmp_path / "naming.json")
-    write_curve(share, reason, pd.Series(np.arange(4000) % 7))
+    write_curve(share, reason, pd.Series(np.arange(4000) % 7), {"lead": 3, "leaves": (2, 6)})
     assert least_share(0.7) == pytest.approx(0.47, abs=0.06)
+    assert of_other_recipe({"lead": 3, "leaves": (2, 6)}) == []
+    assert of_other_recipe({"lead": 4, "leaves": (2, 6), "lags": 1}) == ["lags", "lead"]
+
+
+def test_the_shipped_curve_was_measured_with_the_shipped_parameters_on_the_development_seeds():
+    assert of_other_recipe(load(ROOT, "simulated").reasons.model_dump()) == []
+    assert json.loads(naming.CURVE_FILE.read_text())["seeds"] == sorted(DEVELOPMENT_SEEDS)
+    assert not set(SEEDS) & set(DEVELOPMENT_SEEDS)
+
+
+def test_a_reason_of_which_nothing_shows_is_no_second_candidate():
+    """With the shipped parameters, one reason at work, and that less than it takes to be named."""
+    weights = Weights(
+        *(getattr(load(ROOT, "simulated").reasons, name) for name in ("power", "floor", "unexplained")), {}
+    )
+    hazards = pd.DataFrame(0.0, index=[0], columns=CODES)
+    for hazard in np.linspace(0.05, 2, 40):
+        share = shares(hazards.assign(turbulence=hazard), weights)
+        told = name(share, share, least_share(0.7), 0.1).iloc[0]
+        assert told["naming"] in ("named", "none")
+        assert told["reason_2"] == "nan" or pd.isna(told["reason_2"])
 
 
 def test_seeds_that_differ_make_the_threshold_higher():

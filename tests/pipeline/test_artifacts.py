@@ -49,7 +49,7 @@ READ = {  # what each stage reads first, or can be shown to read without a long 
         f"{TABLE}/orders.parquet": "ingest",
         f"{ART}/history/2024-07-01/scoring.json": "score",
     },
-    "explain": {**dict.fromkeys(MODEL, "train"), f"{TABLE}/orders.parquet": "ingest"},
+    "explain": {**dict.fromkeys(MODEL, "train"), f"{TABLE}/orders.parquet": "ingest", f"{ART}/scores.parquet": "score"},
     "decide": {f"{ART}/model/model.txt": "train", f"{ART}/scores.parquet": "score"},
     "monitor": {
         f"{ART}/scores.parquet": "score",

@@ -155,6 +155,13 @@ def test_a_challenger_takes_over_and_is_rolled_back(later):
     assert back.stdout == (
         "Version 1 of holdfast-simulated is champion again: version 2 was rolled back to version 1 by ann (phones rang).\n"
     )
+    for stage in (("score", "--model", "champion"), ("explain",), ("decide",)):
+        done = holdfast(later, *stage)
+        assert done.returncode == 0, done.stderr
+    scores = pd.read_parquet(folder / "scores.parquet").set_index("account_id")
+    left = pd.read_parquet(folder / "decisions" / "leavers.parquet").set_index("account_id")
+    assert len(left) > 50
+    np.testing.assert_array_equal(left["risk"], scores["risk"][left.index])  # not those of version 2, beside them
     unknown = holdfast(later, "promote", "--version", "9")
     assert (unknown.returncode, "It has: 1, 2." in unknown.stderr) == (2, True)
     again = holdfast(later, "promote", "--version", "2", "--by", "Eve", "--force", "--why", "they did not")
@@ -390,6 +397,9 @@ def test_score_at_a_date_as_csv_by_path_and_by_alias(market):
         (["--log-format", "xml", "score"], 2, "'xml' is not known. Choose among text, json"),
         (["score", "--out", "scores.xls"], 2, "the ending must be .parquet or .csv"),
         (["reasons", "--learn", "--placebo"], 2, "Give one of --learn, --placebo, --benchmark and --tune"),
+        (["reasons", "--seed", "81"], 2, "--seed and --scenario are of simulated markets"),
+        (["reasons", "--tune", "--scenario", "late"], 2, "leave --scenario out"),
+        (["reasons", "--benchmark", "--source", "contract"], 2, "leave --source contract out"),
         (["reasons", "--benchmark", "--scenario", "sunny"], 2, "'sunny' is not known. There are: plain, hidden"),
         (["reasons", "--source", "iowa"], 2, "holds no model of causes. Run `holdfast train` first"),
         (["train", "--source", "iowa"], 2, "matrix is missing. Run `holdfast featurize --source iowa` first"),
