@@ -1,7 +1,7 @@
 """What the documents claim about the money in winning, keeping and winning back accounts, in figures and in words.
 
 Texts are English and may be translated as wholes. `measured` has the placeholders {value}, {low}, {high} and {n}, and
-{years} or {documented} where they make sense; figures are put in by whoever writes the page.
+{years} where it makes sense; figures are put in by whoever writes the page.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ def fit(
 
     `weight`: for how many rows each stands, (rows,), one where None (`models/sampling.py`).
 
-    Without evidence that varies, or with labels of one kind only, nothing can be told apart: no reason gets a hazard.
+    Without evidence that varies, or with labels of one kind only, nothing can be told apart: no reason gets a hazard but
+    by evidence worse than any here, or a record of the reason itself.
     """
     least = least_rows(recipe.min_leaf, weight)
     by_reason: dict[str, list[str]] = {}

@@ -15,7 +15,6 @@ less steady, and asking that it rise as well was measured to lose half of the ga
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -50,14 +49,14 @@ class Exits:
     """Recorded losses with the hazards of their accounts at the last cut-off at which these still bought.
 
     `hazards`: (exits, reasons that can be seen); `reason`: code, `audited`: flag, `age`: days since it was recorded, all by
-    exit. `pairs`: true and written code of losses that have both.
+    exit. `written`: the code that the manager wrote of an audited one before, NaN where he wrote none; None: he did of none.
     """
 
     hazards: pd.DataFrame
     reason: pd.Series[str]
     audited: pd.Series[bool]
     age: pd.Series[float]
-    pairs: Sequence[tuple[str, str]] = ()
+    written: pd.Series[Any] | None = None
 
 
 def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
@@ -73,12 +72,15 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
     said: Ints = np.array([place[code] for code in exits.reason], dtype=np.int64)
     checked = exits.audited.to_numpy(dtype=bool)
     weight: FloatArray = np.power(0.5, exits.age.to_numpy(dtype=np.float64) / HALF_LIFE)
+    written = pd.Series(np.nan, exits.reason.index) if exits.written is None else exits.written.map(place)
+    manager = np.asarray(written.fillna(-1), dtype=np.int64)
+    paired = checked & (manager >= 0)
     shown = known[np.arange(len(said)), said] > TINY
     audited = checked & shown
     counts = {
         "audited": int(audited.sum()),
         "unaudited": int((~checked).sum()),
-        "pairs": len(exits.pairs),
+        "pairs": int(paired.sum()),
         "unshown": int((checked & ~shown).sum()),
     }
     if counts["audited"] < LEAST_AUDITED:
@@ -86,9 +88,11 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
             "why": f"Nothing was learned: {counts['audited']} audited exits are there, {LEAST_AUDITED} are needed. Have "
             "someone other than the manager check why accounts were lost, and set `audited` in the exits."
         }
-    pairs = np.zeros((len(codes), len(codes)))
-    for audit, manager in exits.pairs:
-        pairs[place[audit], place[manager]] += 1
+
+    def pairs(rows: npt.NDArray[np.bool_]) -> FloatArray:
+        counts = np.zeros((len(codes), len(codes)))
+        np.add.at(counts, (said[rows], manager[rows]), 1)
+        return counts
 
     true, log_weights = said[audited], np.log(known[audited])
     certain = _Told(log_weights, true, weight[audited])
@@ -99,9 +103,11 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
     folds = np.random.default_rng(seed).permutation(len(true)) % FOLDS
     for fold in range(FOLDS):
         inside, outside = folds != fold, folds == fold
+        held = np.zeros(len(said), dtype=bool)
+        held[np.flatnonzero(audited)[outside]] = True
         for name in ("audited", "all"):
             others = rest if name == "all" else nobody
-            offsets = _offsets(certain.of(inside), others, pairs)[0]
+            offsets = _offsets(certain.of(inside), others, pairs(paired & ~held))[0]
             held_out[name][outside] = log_weights[outside] + offsets
     losses = {
         name: -np.average(_log_shares(scores)[rows, true], weights=certain.weight) for name, scores in held_out.items()
@@ -129,7 +135,7 @@ def learn(exits: Exits, weights: Weights, seed: int) -> dict[str, Any]:
             "why": f"Nothing was learned: on held-out exits of the {counts['audited']} audited ones the shares were not "
             "better with what the others taught. The model's own shares stay.",
         }
-    offsets, confusion = _offsets(certain, rest if best == "all" else nobody, pairs)
+    offsets, confusion = _offsets(certain, rest if best == "all" else nobody, pairs(paired))
     result = told | {
         "why": f"Learned from {counts['audited']} audited exits"
         + (f" and {counts['unaudited']} unaudited ones through a confusion matrix." if best == "all" else ".")
@@ -210,25 +216,36 @@ def hazards_at_loss(why: CauseModel, matrix: pd.DataFrame, period: Duration, rec
 
 
 def read(table: pd.DataFrame, hazards: pd.DataFrame, day: date) -> tuple[Exits, int]:
-    """Exits from the contract table and the `hazards` by account, as of `day`; how many had no hazards or no documented
-    reason.
-
-    Of several rows of an account the last audited one counts, else the last; a row written before an audited one and
-    not audited itself is half of a pair.
-    """
-    codes = (*taxonomy().codes, UNEXPLAINED)
-    rows = table.dropna(subset=["account_id", "reason"]).sort_values(["recorded_on", "account_id"], kind="stable")
-    rows = rows.assign(audited=rows["audited"].fillna(False).astype(bool))
-    usable = rows[rows["reason"].isin(codes) & rows["account_id"].isin(hazards.index)]
-    checked = usable[usable["audited"]].groupby("account_id")[["reason", "recorded_on", "audited"]].last()
-    written = usable[~usable["audited"]].groupby("account_id")[["reason", "recorded_on", "audited"]].last()
-    both = checked.index.intersection(written.index)
-    counted = pd.concat([checked, written.drop(both)])
+    """Exits from the contract table and the `hazards` by account at the loss that is `counted`, as of `day`; how many had no
+    hazards or no documented reason."""
+    rows = counted(table)
+    rows = rows[rows.index.isin(hazards.index)]
     exits = Exits(
-        hazards=hazards.loc[counted.index],
-        reason=counted["reason"],
-        audited=counted["audited"],
-        age=(pd.Timestamp(day) - pd.to_datetime(counted["recorded_on"])).dt.days.clip(lower=0).astype(float),
-        pairs=[(checked.loc[account, "reason"], written.loc[account, "reason"]) for account in both],
+        hazards=hazards.loc[rows.index],
+        reason=rows["reason"],
+        audited=rows["audited"],
+        age=(pd.Timestamp(day) - pd.to_datetime(rows["recorded_on"])).dt.days.clip(lower=0).astype(float),
+        written=rows["written"],
     )
-    return exits, table["account_id"].nunique() - len(counted)
+    return exits, table["account_id"].nunique() - len(rows)
+
+
+def counted(table: pd.DataFrame) -> pd.DataFrame:
+    """The loss of each account that counts, of the contract table: reason, recorded_on, audited and written, index account_id.
+
+    An account may have been lost more than once: of its rows with a documented reason the last audited one counts, else the
+    last. `written`: what the last row until then says that nobody audited, NaN where there is none.
+    """
+    rows = table.dropna(subset=["account_id", "reason"]).sort_values(["recorded_on", "account_id"], kind="stable")
+    rows = rows.assign(
+        audited=rows["audited"].fillna(False).astype(bool), recorded_on=pd.to_datetime(rows["recorded_on"])
+    )
+    rows = rows[rows["reason"].isin((*taxonomy().codes, UNEXPLAINED))]
+    columns = ["reason", "recorded_on", "audited"]
+    checked = rows[rows["audited"]].groupby("account_id")[columns].last()
+    unchecked = rows[~rows["audited"]]
+    until = unchecked["account_id"].map(checked["recorded_on"])
+    before = unchecked[unchecked["recorded_on"] <= until]
+    checked["written"] = before.groupby("account_id")["reason"].last()
+    others = unchecked[~unchecked["account_id"].isin(checked.index)].groupby("account_id")[columns].last()
+    return pd.concat([checked, others])

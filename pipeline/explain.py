@@ -165,9 +165,10 @@ class Before:
 
 
 def scored_before(layout: Layout, params: Params, model: RiskModel, scored: Scored) -> Before:
-    """The last scoring kept, or one period before by today's model where none is kept that its features allow."""
+    """The last scoring kept, or one period before by today's model where none is kept that its features allow, or the
+    last was of another label or horizon: risks of two things do not change into each other."""
     past = history.last_before(layout, scored.as_of)
-    if past is not None and set(model.features) <= set(past.features.columns):
+    if past is not None and past.speaks_of(model) and set(model.features) <= set(past.features.columns):
         then = past.features.assign(as_of=past.as_of)
         scores = past.scores.set_index("account_id").reindex(then.index)
         risk = scores["risk"].to_numpy(dtype=np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from pipeline.frames import write_frame, write_text
 from pipeline.layout import Layout
 
 META_FILE = "scoring.json"
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")  # the name of a scoring's folder
 GROUP = 100_000  # rows of features that are written together
 
 
@@ -46,6 +48,10 @@ class Past:
     def features(self) -> pd.DataFrame:
         """What the model was given, index account_id."""
         return read_frame(self.folder / "features.parquet").set_index("account_id")
+
+    def speaks_of(self, model: RiskModel) -> bool:
+        """Whether its risks are of the same loss as those of `model`: the same label within the same horizon."""
+        return all(self.meta.get(name) == model.meta.get(name) for name in ("label", "horizon"))
 
 
 def keep(
@@ -123,8 +129,9 @@ def scorings(kept: list[Past], label: Label) -> list[Scoring]:
 
 
 def days(layout: Layout) -> list[date]:
-    """The days whose scoring is kept, oldest first."""
-    return sorted(date.fromisoformat(path.parent.name) for path in layout.history.glob(f"[0-9]*/{META_FILE}"))
+    """The days whose scoring is kept, oldest first. A folder with another name, such as a copy, is none."""
+    found = (path.parent.name for path in layout.history.glob(f"[0-9]*/{META_FILE}"))
+    return sorted(date.fromisoformat(name) for name in found if DAY.fullmatch(name))
 
 
 def _read(layout: Layout, day: date) -> Past:

@@ -34,7 +34,7 @@ def learn_exits(layout: Layout, why: CauseModel, past: Past, featurize: Featuriz
     if not path.exists() or not set(EXIT_COLUMNS) <= set(column_names(path)):
         return why.taught({"why": f"Nothing was learned: there is no table exits with {', '.join(EXIT_COLUMNS)}."})
     table = read_frame(path, EXIT_COLUMNS)
-    recorded = table.groupby("account_id")["recorded_on"].max()
+    recorded = exits.counted(table)["recorded_on"]
     matrix = past.of(recorded.index)
     hazards = exits.hazards_at_loss(why, matrix, featurize.period, recorded)
     found, left = exits.read(table, hazards, past.cutoffs[-1])

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from annotated_types import Ge, Gt, Le, Lt, MinLen
@@ -25,6 +25,7 @@ from pipeline.params import Params
 
 ROOT = Path(__file__).resolve().parents[1]
 _KINDS: Mapping[Any, str] = {
+    bool: "`true` or `false`",
     int: "whole number",
     float: "number",
     str: "text",
@@ -106,6 +107,8 @@ def _value(value: Any) -> str:
         if value is None
         else f"{value:g}"
         if isinstance(value, float)
+        else str(value).lower()
+        if isinstance(value, bool)
         else repr(value)
         if value == ""
         else str(value)
@@ -116,12 +119,16 @@ def _allowed(field: FieldInfo) -> str:
     options = get_args(field.annotation)
     optional = type(None) in options
     kind = options[0] if optional else field.annotation
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     if kind is int and any(isinstance(check, BeforeValidator) for check in field.metadata):
         said = _TIME
     elif kind in _KINDS:
         said = _KINDS[kind]
+    elif get_origin(kind) is Literal:
+        said = " or ".join(f"`{choice}`" for choice in get_args(kind))
     else:
-        said = "list" if getattr(kind, "__origin__", None) in (list, tuple) else "mapping"
+        said = "list" if get_origin(kind) in (list, tuple) else "mapping"
     bounds = [
         f"{words} {getattr(check, name):g}"
         for check in field.metadata

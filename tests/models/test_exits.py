@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from features.periods import Duration
-from models.exits import HALF_LIFE, Exits, hazards_at_loss, learn, read
+from models import exits
+from models.exits import HALF_LIFE, Exits, counted, hazards_at_loss, learn, read
 from models.shares import Weights, shares
 from models.taxonomy import taxonomy
 
@@ -135,23 +136,58 @@ def test_an_audited_row_counts_before_what_was_written_and_both_are_a_pair():
     assert given.reason.to_dict() == {"A": "product", "B": "natural_end"}
     assert given.audited.to_dict() == {"A": True, "B": False}
     assert given.age.to_dict() == {"A": 0.0, "B": 30.0}  # A's was found out only afterwards
-    assert given.pairs == [("product", "competitor")]
+    assert given.written.dropna().to_dict() == {"A": "competitor"}
     assert given.hazards["product"].tolist() == [1.0, 2.0]
     assert left == 2
 
 
 def test_pairs_are_evidence_for_the_confusion_matrix():
     given = exits_of(2500, 120)
-    pairs = [("broken_promises", EXCUSE)] * 60
+    written = given.reason.where(given.reason != "broken_promises", EXCUSE).where(given.audited)
     without, with_pairs = (
         learn(given, WEIGHTS, 1),
-        learn(replace(given, pairs=pairs), WEIGHTS, 1),
+        learn(replace(given, written=written), WEIGHTS, 1),
     )
-    assert with_pairs["pairs"] == 60
+    assert (without["pairs"], with_pairs["pairs"]) == (0, 120)
     assert (
         with_pairs["written_when_true"]["broken_promises"][EXCUSE]
         > without["written_when_true"]["broken_promises"][EXCUSE]
     )
+
+
+def test_the_loss_that_counts_of_an_account_lost_twice_is_told_with_its_own_day_and_no_later_word():
+    rows = counted(
+        table(
+            ("A", date(2021, 2, 1), "turbulence", False),
+            ("A", date(2021, 3, 1), "product", True),
+            ("A", date(2024, 5, 1), "competitor", False),  # lost again: not what the manager said of 2021
+            ("B", date(2021, 3, 1), "product", False),
+            ("B", date(2024, 5, 1), "competitor", False),
+            ("C", date(2021, 3, 1), "product", True),
+            ("C", date(2021, 2, 1), "nonsense", False),
+        )
+    )
+    assert rows["reason"].to_dict() == {"A": "product", "B": "competitor", "C": "product"}
+    assert rows["written"].dropna().to_dict() == {"A": "turbulence"}
+    assert rows["recorded_on"].dt.date.to_dict() == {
+        "A": date(2021, 3, 1),
+        "B": date(2024, 5, 1),
+        "C": date(2021, 3, 1),
+    }
+
+
+def test_what_was_written_of_held_out_exits_is_held_out_too(monkeypatch):
+    given, seen = exits_of(300, 60), []
+    real = exits._offsets
+
+    def recorded(audited, others, pairs):
+        seen.append((len(audited.said), int(pairs.sum())))
+        return real(audited, others, pairs)
+
+    monkeypatch.setattr(exits, "_offsets", recorded)
+    learn(replace(given, written=given.reason.where(given.audited)), WEIGHTS, 1)
+    assert set(seen[:20]) == {(54, 54)}  # ten folds of six, with and without the unaudited
+    assert set(seen[20:]) <= {(60, 60)}
 
 
 def test_hazards_are_those_of_the_last_cut_off_at_which_the_account_still_bought():

@@ -8,8 +8,9 @@ from datetime import date
 import pandas as pd
 import pytest
 
+from models.lineage import read_lineage
 from pipeline import decide, explain, score
-from pipeline.frames import label_of, read_matrix
+from pipeline.frames import label_of, read_matrix, write_frame
 from pipeline.layout import Layout
 from pipeline.params import load
 
@@ -35,6 +36,29 @@ def test_a_few_columns_and_the_rows_of_who_was_approached_decide_as_the_whole_ma
     assert len(of_all) == len(matrix)
     assert list(approached) == list(matrix)
     assert 0 < len(approached) < 0.2 * len(matrix)
+
+
+def test_only_a_named_natural_end_closes_a_case(small_project, tmp_path):
+    """As one of two candidates it is the other one that is acted on; as a guess none is."""
+    layout = Layout(tmp_path / "project", "contract")
+    shutil.copytree(small_project, layout.root, symlinks=True)
+    scores = pd.read_parquet(layout.scores)
+    active = scores.index[~scores["lapsed"]]
+    told = {
+        active[0]: ("named", "natural_end", "product"),
+        active[1]: ("candidates", "natural_end", "product"),
+        active[2]: ("candidates", "product", "natural_end"),
+        active[3]: ("untried", "natural_end", "product"),
+    }
+    for row, values in told.items():
+        scores.loc[row, ["naming", "reason_1", "reason_2"]] = values
+    write_frame(scores, layout.scores, read_lineage(layout.scores))
+    decide.run(layout, load(layout.root, "contract"))
+    listed = pd.read_parquet(layout.decisions / "worklist.parquet").set_index("account_id")
+    listed = listed.loc[scores.loc[list(told), "account_id"]]
+    assert listed["reason"].fillna("").tolist() == ["natural_end", "product", "product", ""]
+    assert listed["other_reason"].fillna("").tolist() == ["", "natural_end", "natural_end", ""]
+    assert (listed["why"] == "objective").tolist()[1:] == [False] * 3
 
 
 @pytest.mark.filterwarnings("ignore:The set_.* function")  # SHAP's beeswarm calls it

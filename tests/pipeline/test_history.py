@@ -1,11 +1,13 @@
 """Past scorings: the latest before a day is found, a day is kept once, and never half."""
 
+import shutil
 from datetime import date
 from types import SimpleNamespace
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from pipeline.history import GROUP, at, every, heal, keep, last_before
 from pipeline.layout import Layout
@@ -44,6 +46,23 @@ def test_the_latest_scoring_before_a_day(tmp_path):
         "model": "abc",
     }
     assert last_before(layout, date(2024, 1, 1)) is None
+
+
+def test_a_copy_of_a_scoring_beside_it_is_no_scoring(tmp_path):
+    layout = Layout(tmp_path, "mine")
+    keep(layout, *scoring(date(2024, 1, 1), 0.1), MODEL, WHY, LINEAGE)
+    for name in ("2024-01-01.bak", "20240101"):
+        shutil.copytree(layout.history / "2024-01-01", layout.history / name)
+    assert [past.as_of for past in every(layout)] == [date(2024, 1, 1)]
+
+
+@pytest.mark.parametrize("other", [{"horizon": "2 months"}, {"label": "halved"}])
+def test_a_scoring_of_another_loss_speaks_of_nothing_that_today_s_model_does(tmp_path, other):
+    layout = Layout(tmp_path, "mine")
+    keep(layout, *scoring(date(2024, 1, 1), 0.1), MODEL, WHY, LINEAGE)
+    past = last_before(layout, date(2024, 2, 1))
+    assert past.speaks_of(MODEL)
+    assert not past.speaks_of(SimpleNamespace(meta={**MODEL.meta, **other}))
 
 
 def test_a_day_scored_again_is_kept_once(tmp_path):
