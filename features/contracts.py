@@ -26,6 +26,7 @@ from features.periods import Duration
 from features.tables import SQL_TYPES, Column, Table
 
 PLANNED_AHEAD = Duration(120, "month")  # how far after `latest` a planned date, such as a due date, may lie
+MANY_STRANGERS = 20  # rows of a table of which some would be of accounts that ordered
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _FLOATS = ("FLOAT", "DOUBLE")
@@ -136,10 +137,11 @@ def cast(con: Backend, table: Table, source: str) -> CastTable:
     )
     stored = {name: quote(name) for name in columns}
     if table.name == "orders":
-        # Nothing said about returns means that there were none; downstream never has to think of an empty flag.
-        stored["is_return"] = (
-            f"coalesce({quote('is_return')}, false) AS is_return" if "is_return" in columns else "false AS is_return"
-        )
+        # Where nothing is said of returns the amount does, which is negative in one; downstream never has to think of an
+        # empty flag.
+        negative = f"coalesce({quote('amount')} < 0, false)" if "amount" in columns else "false"
+        said = f"coalesce({quote('is_return')}, {negative})" if "is_return" in columns else negative
+        stored["is_return"] = f"{said} AS is_return"
     if table.name == "assignments" and "end_reason" not in columns:
         # Features look at the reason of an ending, to pass over spells closed because of a loss.
         stored["end_reason"] = "NULL::VARCHAR AS end_reason"
@@ -278,6 +280,8 @@ def _cast_sql(column: Column, found: str) -> tuple[str, str]:
     # Blank text counts as empty, so that CSV, where nothing else is possible, and Parquet give the same tables.
     filled = f"CASE WHEN trim({text}) = '' THEN NULL ELSE {text} END"
     numeric = found in _INTEGERS or found in _FLOATS or found.startswith("DECIMAL")
+    if column.kind == "id":
+        filled = f"nullif(trim({text}), '')"  # a CHAR column is filled up with blanks, which tie it to no other table
     if column.kind in ("id", "text"):
         if column.kind == "text" or found not in _FLOATS:
             return filled, "false"
@@ -356,21 +360,40 @@ def _column_rules(column: Column, told: bool, earliest: date, latest: date) -> I
 
 
 def _references(con: Backend, tables: Mapping[str, CastTable], name: str) -> Iterator[_Rule]:
-    """The rules that tie a table to `accounts` and `managers`, where those are there."""
+    """The rules that tie a table to `accounts` and `managers`, or to `orders` where there is no table of accounts."""
     if name != "accounts":
         yield from _reference(con, tables, name, "account_id", "accounts")
+    if name != "orders" and not _there(tables, "accounts"):
+        yield from _strangers(con, tables, name)
     if name == "assignments":
         yield from _reference(con, tables, name, "manager_id", "managers")
 
 
 def _reference(con: Backend, tables: Mapping[str, CastTable], name: str, column: str, owner: str) -> Iterator[_Rule]:
-    if column in tables[name].columns and owner in tables and tables[owner].columns:
+    if column in tables[name].columns and _there(tables, owner):
         known = con.table(owner, database="kept")
         yield _Rule(
             column,
             f"not in table {owner}",
             lambda kept: kept.filter(kept[column].notnull()).anti_join(known, column),
         )
+
+
+def _strangers(con: Backend, tables: Mapping[str, CastTable], name: str) -> Iterator[_Rule]:
+    """Some accounts may not have ordered yet; where none of many has, their ids are written in another way there."""
+    if "account_id" in tables[name].columns and _there(tables, "orders") and "account_id" in tables["orders"].columns:
+        known = con.table("orders", database="kept")
+
+        def unknown(kept: ir.Table) -> ir.Table:
+            rows = kept.filter(kept.account_id.notnull())
+            met = rows.semi_join(known, "account_id").count().as_scalar()
+            return rows.filter((met == 0) & (rows.count().as_scalar() >= MANY_STRANGERS))
+
+        yield _Rule("account_id", "not one of them is in table orders: write them as they are written there", unknown)
+
+
+def _there(tables: Mapping[str, CastTable], name: str) -> bool:
+    return name in tables and bool(tables[name].columns)
 
 
 def _holds(rule: _Rule) -> Callable[[pa.IbisData], ir.BooleanScalar]:

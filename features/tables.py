@@ -141,7 +141,9 @@ TABLES: dict[str, Table] = {
             Column("amount", "decimal", "value; negative in a return", unit="money", required=True, nullable=False),
             Column("list_amount", "decimal", "value at list price", unit="money"),
             Column("margin", "decimal", "margin earned", unit="money"),
-            Column("is_return", "flag", "goods that came back or a cancellation"),
+            Column(
+                "is_return", "flag", "goods that came back or a cancellation; not told: whether the amount is negative"
+            ),
         ),
         _table(
             "products",

@@ -96,7 +96,7 @@ CANNOT: dict[str, str] = {
     "cost_unknown": "It cannot be seen on this data: no table says what winning an account costs. Enter economics.cost_of_winning.",
     "contact_cost_unknown": "It cannot be seen on this data: what a contact costs is assumed here. Enter money.contact_cost.",
     "no_contacts": "It cannot be seen on this data: there is no table of contacts.",
-    "no_link": "It cannot be seen on this data: nothing says which account a prospect became.",
+    "no_link": "It cannot be seen on this data: nothing says which account a prospect became, or when the prospect was recorded.",
     "no_margin": "It cannot be seen on this data: the orders have no margin.",
     "no_lapsed": "It cannot be seen on this data: no account has lapsed.",
     "too_short": "It cannot be seen on this data: they do not reach back far enough.",

@@ -81,8 +81,8 @@ def compare(given: Given, bootstrap: int, level: float, seed: int) -> list[dict[
         if isinstance(found, Own) and found.n < given.winning.least:
             found = "too_few"
         if isinstance(found, Own):
-            times = np.concatenate(list(multiplicities(found.n, bootstrap, seed)))
-            own = interval(found.of(times), level) | {"n": found.n}
+            blocks = [found.of(times) for times in multiplicities(found.n, bootstrap, seed)]
+            own = interval(np.concatenate(blocks), level) | {"n": found.n}
             if own["value"] is None:
                 own, found = None, "not_reached" if claim.code == "payback" else "too_few"
         told = isinstance(found, Own)
@@ -244,4 +244,4 @@ def _payback(given: Given) -> Own | str:
         reached = times @ total >= cost * times.sum(axis=1, keepdims=True)
         return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.nan)
 
-    return Own("margins" if "margin" in given.tables["orders"].columns else "assumed_margin", len(total), month)
+    return Own("margins" if money_tables.has_margin(given.tables) else "assumed_margin", len(total), month)

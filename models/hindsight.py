@@ -8,7 +8,7 @@ some of the same silence, and are not added up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import ceil
@@ -32,18 +32,20 @@ SCORINGS = (
 )
 CALIBRATION = ("as_of", "fifth", "accounts", "risk", "share_lost", "low", "high")
 REASONS = ("as_of", "reason", "accounts", "expected", "lost", "share_lost")
-_NEEDED = ("account_id", "lapsed", "risk", "naming", "reason_1")
+NEEDED = ("account_id", "lapsed", "risk", "naming", "reason_1")
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """A past scoring: `scores` as they were written, `label` with the horizon of its risks.
+    """A past scoring: `scores` gives its rows (NEEDED), `label` has the horizon of its risks.
+
+    The rows are read when it is judged: a history grows by a scoring a month, and they are not in memory together.
 
     `known_until`: first day of which its model knew no outcome; None where that was not noted.
     """
 
     as_of: date
-    scores: pd.DataFrame
+    scores: Callable[[], pd.DataFrame]
     label: Label
     known_until: date | None = None
 
@@ -115,12 +117,13 @@ def ordered(tables: Mapping[str, Expression], as_of: date, label: Label) -> set[
 
 def _active(scoring: Scoring) -> pd.DataFrame:
     """The active accounts, riskiest first."""
-    if missing := [name for name in _NEEDED if name not in scoring.scores]:
+    scores = scoring.scores()
+    if missing := [name for name in NEEDED if name not in scores]:
         raise ContractError(
             f"The scoring of {scoring.as_of} lacks {', '.join(missing)}: another version made it. Remove its folder from "
             "the history, or score that day again."
         )
-    active = scoring.scores[~scoring.scores["lapsed"].to_numpy(dtype=bool)]
+    active = scores[~scores["lapsed"].to_numpy(dtype=bool)]
     return active.sort_values(["risk", "account_id"], ascending=[False, True], ignore_index=True)
 
 

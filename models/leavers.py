@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from difflib import get_close_matches
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -140,7 +141,9 @@ def experience(matrix: pd.DataFrame, bootstrap: int, level: float, seed: int) ->
     if np.isnan(since).all():
         return []
     account, every = pd.factorize(rows["account_id"], sort=True)
-    times = np.concatenate(list(multiplicities(len(every), bootstrap, seed)))
+    draws = partial(
+        multiplicities, len(every), bootstrap, seed
+    )  # a block at a time: all accounts by all draws are too much
     told: list[dict[str, Any]] = []
     for above, most in (*pairwise(SINCE), (None, None)):
         chosen = np.isnan(since) if above is None or most is None else (since > above) & (since <= most)
@@ -148,7 +151,7 @@ def experience(matrix: pd.DataFrame, bootstrap: int, level: float, seed: int) ->
         losses = np.bincount(account[chosen], lost[chosen], minlength=len(every))
         told.append(
             {"above": above, "most": most, "rows": int(chosen.sum()), "accounts": int((counts > 0).sum())}
-            | interval(ratio(times @ losses, times @ counts), level)
+            | interval(np.concatenate([ratio(times @ losses, times @ counts) for times in draws()]), level)
         )
     return told
 

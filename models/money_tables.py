@@ -47,11 +47,13 @@ def contacts_of_a_year(tables: Mapping[str, Expression], as_of: date) -> pd.Seri
 def prospects_who_ordered(tables: Mapping[str, Expression], as_of: date) -> FloatArray | None:
     """1 or 0 for each prospect recorded at least a year before `as_of`: whether it ordered within a year, by id.
 
-    None where no prospect has the id of an account: then nothing ties the two.
+    A prospect without the day on which it was recorded is left out. None where no other has the id of an account: then
+    nothing ties the two.
     """
-    if "prospects" not in tables:
+    if "prospects" not in tables or "recorded_at" not in tables["prospects"].columns:
         return None
     people = _known(tables, "prospects", as_of)
+    people = people.filter(people.recorded_at.notnull())
     people = people.select("prospect_id", from_=known_at(people, TABLES["prospects"]))
     orders = _known(tables, "orders", as_of)
     orders = orders.filter(~orders.is_return)
@@ -83,7 +85,7 @@ def earned_by_month(tables: Mapping[str, Expression], as_of: date, months: int, 
     rows = orders.join(new, "account_id")
     month = (rows.day_.delta(rows.first_on, unit="day") / MONTH).floor().cast("int64")
     value = rows.amount * ibis.literal(margin)
-    if "margin" in rows.columns:
+    if has_margin(tables):
         value = rows.margin  # one that is not known adds nothing, so that the payback is late rather than early
     rows = rows.mutate(month_=month, value_=value.cast("decimal(22, 4)"))
     rows = rows.filter((rows.month_ >= 0) & (rows.month_ < months))
@@ -92,6 +94,12 @@ def earned_by_month(tables: Mapping[str, Expression], as_of: date, months: int, 
         return None
     wide = frame.pivot(index="account_id", columns="month_", values="value").reindex(columns=range(months))
     return wide.fillna(0.0).sort_index()
+
+
+def has_margin(tables: Mapping[str, Expression]) -> bool:
+    """Whether the margin of some order is known."""
+    orders = tables["orders"]
+    return "margin" in orders.columns and bool(orders.margin.count().to_pyarrow().as_py())
 
 
 def _known(tables: Mapping[str, Expression], name: str, as_of: date) -> Expression:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -49,6 +51,16 @@ def _setup(source: str) -> tuple[Layout, Params]:
 
     layout = Layout.here(source)
     return layout, load(layout.root, source)
+
+
+@contextmanager
+def _alone(source: str, stage: str) -> Iterator[tuple[Layout, Params]]:
+    """As `_setup`, for a stage that no second process may run on the source meanwhile: both would write the same files."""
+    layout, params = _setup(source)
+    from pipeline.job import alone
+
+    with alone(layout.artifacts, stage):
+        yield layout, params
 
 
 def _day(text: str | None, option: str = "--as-of") -> date | None:
@@ -125,10 +137,10 @@ def pseudonym(
 @app.command()
 def featurize(source: Source = "simulated") -> None:
     """Build the matrix: features as they were known at each cut-off, and labels."""
-    layout, params = _setup(source)
-    from pipeline import featurize as stage
+    with _alone(source, "featurize") as (layout, params):
+        from pipeline import featurize as stage
 
-    stage.run(layout, params.featurize)
+        stage.run(layout, params.featurize)
 
 
 @app.command()
@@ -143,10 +155,10 @@ def audit(source: Source = "simulated") -> None:
 @app.command()
 def train(source: Source = "simulated") -> None:
     """Train the risk model and the model of causes, and register them in MLflow."""
-    layout, params = _setup(source)
-    from pipeline import train as stage
+    with _alone(source, "train") as (layout, params):
+        from pipeline import train as stage
 
-    stage.run(layout, params.featurize, params.train, params.reasons)
+        stage.run(layout, params.featurize, params.train, params.reasons)
 
 
 @app.command()
@@ -157,12 +169,12 @@ def evaluate(
     ] = False,
 ) -> None:
     """Test the recipe at rolling cut-offs beside baselines and champion; decide who is champion."""
-    layout, params = _setup(source)
-    from pipeline import evaluate as stage
+    with _alone(source, "evaluate") as (layout, params):
+        from pipeline import evaluate as stage
 
-    stage.run(
-        layout, params.featurize, params.train, params.evaluate, params.money, params.score, params.explain, strict
-    )
+        stage.run(
+            layout, params.featurize, params.train, params.evaluate, params.money, params.score, params.explain, strict
+        )
 
 
 @app.command()
@@ -269,10 +281,10 @@ def monitor(
     ] = True,
 ) -> None:
     """Hold the scoring against what its model learned from, and past scorings against what became of them."""
-    layout, params = _setup(source)
-    from pipeline import monitor as stage
+    with _alone(source, "monitor") as (layout, params):
+        from pipeline import monitor as stage
 
-    stage.run(layout, params, model, strict)
+        stage.run(layout, params, model, strict)
 
 
 @app.command()
@@ -296,10 +308,10 @@ def serve(
 @app.command()
 def explain(source: Source = "simulated") -> None:
     """Explain the accounts with reasons in the scores: why the model says so, why now, what if, evidence, SHAP plot."""
-    layout, params = _setup(source)
-    from pipeline import explain as stage
+    with _alone(source, "explain") as (layout, params):
+        from pipeline import explain as stage
 
-    stage.run(layout, params)
+        stage.run(layout, params)
 
 
 @app.command()
@@ -347,11 +359,16 @@ def reasons(
             else page.tune(params, seed or [], jobs)
         )
         return
+    if learn:  # writes what train writes
+        with _alone(source, "train") as (layout, params):
+            from pipeline import reasons as stage
+
+            typer.echo(stage.learn(layout, params))
+        return
     layout, params = _setup(source)
     from pipeline import reasons as stage
 
-    said = stage.learn if learn else stage.placebo if placebo else stage.summary
-    typer.echo(said(layout, params))
+    typer.echo(stage.placebo(layout, params) if placebo else stage.summary(layout, params))
 
 
 @app.command()
@@ -390,19 +407,19 @@ def feedback(
 @app.command()
 def labels(source: Source = "simulated") -> None:
     """Write the page of definitions of a loss: how the ranking of accounts moves with what counts as one."""
-    layout, params = _setup(source)
-    from pipeline import labels as stage
+    with _alone(source, "labels") as (layout, params):
+        from pipeline import labels as stage
 
-    stage.run(layout, params)
+        stage.run(layout, params)
 
 
 @app.command()
 def decide(source: Source = "simulated") -> None:
     """Turn risk into action: classes, worklist, what if a manager left, win-back, prospects, economics."""
-    layout, params = _setup(source)
-    from pipeline import decide as stage
+    with _alone(source, "decide") as (layout, params):
+        from pipeline import decide as stage
 
-    stage.run(layout, params)
+        stage.run(layout, params)
 
 
 @app.command()
@@ -418,10 +435,10 @@ def report(
     everyone: Annotated[bool, typer.Option("--all", help="A page for every account scored.")] = False,
 ) -> None:
     """Write the report: a static site that opens from disk, and its tables as CSV, XLSX and Parquet."""
-    layout, params = _setup(source)
-    from pipeline import report as stage
+    with _alone(source, "report") as (layout, params):
+        from pipeline import report as stage
 
-    stage.run(layout, params, lang or [], account or [], everyone)
+        stage.run(layout, params, lang or [], account or [], everyone)
 
 
 @app.command()

@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 from features.files import written
 from features.periods import Duration, Label
 from models.causes import CauseModel
-from models.hindsight import Scoring
+from models.hindsight import NEEDED, Scoring
 from models.lineage import Lineage
 from models.risk import RiskModel
-from pipeline.artifacts import read_frame, read_json
+from pipeline.artifacts import column_names, read_frame, read_json
 from pipeline.frames import write_frame, write_text
 from pipeline.layout import Layout
 
@@ -48,6 +48,12 @@ class Past:
     def features(self) -> pd.DataFrame:
         """What the model was given, index account_id."""
         return read_frame(self.folder / "features.parquet").set_index("account_id")
+
+    def judged(self) -> pd.DataFrame:
+        """The columns of the scores that it is judged by, as far as it has them; nothing is kept."""
+        path = self.folder / "scores.parquet"
+        there = column_names(path)
+        return read_frame(path, [name for name in NEEDED if name in there])
 
     def speaks_of(self, model: RiskModel) -> bool:
         """Whether its risks are of the same loss as those of `model`: the same label within the same horizon."""
@@ -115,7 +121,7 @@ def scorings(kept: list[Past], label: Label) -> list[Scoring]:
     return [
         Scoring(
             past.as_of,
-            past.scores,
+            past.judged,
             replace(
                 label,
                 horizon=Duration.parse(past.meta["horizon"]),

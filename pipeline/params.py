@@ -56,6 +56,15 @@ def _seconds(value: Any) -> int:
 Seconds = Annotated[int, BeforeValidator(_seconds)]
 
 
+def _size(value: Any) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", str(value), re.IGNORECASE):
+        raise ValueError("must be a size: '2GB' or '512MB'")
+    return str(value)
+
+
+Size = Annotated[str, BeforeValidator(_size)]
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
@@ -89,7 +98,7 @@ class Ingest(Section):
     earliest: date
     latest: date | None
     quarantine_limit: float = Field(ge=0, le=1)
-    memory: str
+    memory: Size
     pseudonymise: bool = False
 
 
@@ -113,7 +122,7 @@ class Featurize(Section):
     last_cutoff: date | None
     history: DurationField
     engine: Literal["duckdb", "spark"]
-    memory: str
+    memory: Size
     block: int = Field(ge=1)
     spark: Spark
 

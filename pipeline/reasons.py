@@ -21,7 +21,7 @@ from models.tracking import log_training
 from pipeline.artifacts import column_names, read_frame, read_json
 from pipeline.frames import write_text
 from pipeline.layout import Layout
-from pipeline.params import Featurize, Params, Reasons, Train
+from pipeline.params import Featurize, Params, Train
 from pipeline.past import Past, ahead
 
 log = logging.getLogger("holdfast")
@@ -66,9 +66,9 @@ def reasons_of(why: CauseModel, past: Past, featurize: Featurize) -> dict[str, A
     }
 
 
-def tracked_params(train: Train, reasons: Reasons) -> dict[str, Any]:
-    """What MLflow is told of how the models were trained."""
-    return {**train.model_dump(), **{f"reasons.{name}": value for name, value in reasons.model_dump().items()}}
+def tracked_params(model: RiskModel, why: CauseModel) -> dict[str, Any]:
+    """What MLflow is told of how the models were trained: by the parameters of then, which `params.yaml` may not have any more."""
+    return {**model.meta["recipe"], **{f"reasons.{name}": value for name, value in asdict(why.recipe).items()}}
 
 
 def tracked_metrics(found: dict[str, Any]) -> dict[str, float]:
@@ -91,31 +91,21 @@ def last_rows(why: CauseModel, past: Past, featurize: Featurize) -> pd.DataFrame
 def learn(layout: Layout, params: Params) -> str:
     """Learn from the exits anew, save the model of causes with it and register both models; says what was learned."""
     model, why = RiskModel.load(layout.model), CauseModel.load(layout.causes)
-    past = Past.read(layout.matrix, params.train)
+    past = Past.read(layout.matrix, Train.model_validate(model.meta["recipe"]))
     why = learn_exits(layout, why.taught({}), past, params.featurize)
-    save(layout, model, why, past, params.featurize, params.train, params.reasons)
+    save(layout, model, why, past, params.featurize)
     return in_words(dict(why.exits))
 
 
-def save(
-    layout: Layout,
-    model: RiskModel,
-    why: CauseModel,
-    past: Past,
-    featurize: Featurize,
-    train: Train,
-    reasons: Reasons,
-) -> None:
+def save(layout: Layout, model: RiskModel, why: CauseModel, past: Past, featurize: Featurize) -> None:
     """Save the model of causes and what is known of its reasons, and register it with the risk model beside it."""
     why.save(layout.causes)
     found = reasons_of(why, past, featurize)
     write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", layout.reasons)
     learned = past.rows[past.rows["label"].notna()]
     rows = learned[learned["as_of"].astype(str).isin(model.meta["train_cutoffs"])]
-    told = tracked_params(train, reasons)
-    log_training(
-        layout.source, model, why, layout.model, layout.causes, rows, told, layout.tables, tracked_metrics(found)
-    )
+    told, metrics = tracked_params(model, why), tracked_metrics(found)
+    log_training(layout.source, model, why, layout.model, layout.causes, rows, told, layout.tables, metrics)
 
 
 def placebo(layout: Layout, params: Params) -> str:

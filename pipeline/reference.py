@@ -32,6 +32,7 @@ _KINDS: Mapping[Any, str] = {
     date: "date",
     Duration: "duration: `3 months`, `90 days`",
 }
+_SIZE = "size: `2GB`, `512MB`"
 _TIME = "time: `10m`, `2h`, or seconds as in `90`"
 _BOUNDS: tuple[tuple[type, str, str], ...] = (
     (Ge, "ge", "at least"),
@@ -121,8 +122,8 @@ def _allowed(field: FieldInfo) -> str:
     kind = options[0] if optional else field.annotation
     if get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
-    if kind is int and any(isinstance(check, BeforeValidator) for check in field.metadata):
-        said = _TIME
+    if kind in (int, str) and any(isinstance(check, BeforeValidator) for check in field.metadata):
+        said = _TIME if kind is int else _SIZE
     elif kind in _KINDS:
         said = _KINDS[kind]
     elif get_origin(kind) is Literal:

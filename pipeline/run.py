@@ -85,7 +85,8 @@ def found(layout: Layout, horizon: str) -> str:
     active = scores[~scores["lapsed"]]
     names = taxonomy().names
     first = active.loc[active["naming"] == "named", "reason_1"].value_counts()
-    known, guesses = list(first.index), int((active["naming"] == "untried").sum())
+    known = list(first.index)
+    two, guesses = (int((active["naming"] == naming).sum()) for naming in ("candidates", "untried"))
     auc = metrics["population"]["all"]["risk"]["mean"]["auc"]
     rival = metrics["population"]["all"]["bg_nbd"]["mean"]["auc"]["value"]
     lines = [
@@ -95,12 +96,12 @@ def found(layout: Layout, horizon: str) -> str:
         f"About {active['risk'].sum():,.0f} of the active ones will not order in the next {horizon}; "
         f"{active['expected_loss'].sum():,.0f} of yearly purchases are at risk.",
         (
-            f"Most often named: {names[known[0]]['en'].lower()} ({first[known[0]]:,} accounts); of "
-            f"{(active['naming'] == 'candidates').sum():,} more, two reasons are candidates"
-            + (f"; of {guesses:,} one is a guess, by evidence without precedent." if guesses else ".")
+            f"Most often named: {names[known[0]]['en'].lower()} ({first[known[0]]:,} accounts)"
             if known
-            else "No documented reason is sure enough to be named on this data."
-        ),
+            else "No documented reason is sure enough to be named on this data"
+        )
+        + (f"; of {two:,} accounts two reasons are candidates" if two else "")
+        + (f"; of {guesses:,} one is a guess: nothing like it happened before." if guesses else "."),
         f"On past cut-offs it ranked a lost account above a kept one {auc['value']:.1%} of the time "
         f"({auc['low']:.1%} to {auc['high']:.1%}; BG/NBD {rival:.1%}). {'Champion' if metrics['decision']['champion'] else 'Not champion'}: {metrics['decision']['why']}.",
         f"Scores: {layout.scores.relative_to(layout.root)}",
@@ -115,7 +116,7 @@ def _worth_doing(layout: Layout) -> list[str]:
     listed = read_frame(layout.decisions / "worklist.parquet", ["decision", "hours", "profit"])
     do = listed[listed["decision"] == "do"]
     if do.empty:
-        return ["No active account is worth its effort: for each, what it costs exceeds what it is expected to earn."]
+        return ["Worklist: empty, for no action earns more than it costs within the time there is."]
     return [
         f"Worklist: {len(do):,} accounts, {do['hours'].sum():,.1f} hours, expected to earn {do['profit'].sum():,.0f} more than "
         "they cost."

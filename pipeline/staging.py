@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import duckdb
 import ibis
 from ibis.backends.duckdb import Backend
 
 from features.errors import ConfigurationError
-from pipeline import csv_files, disk
+from pipeline import disk
 
 OLD = "old-"  # what a swap moves aside
 
@@ -101,23 +100,15 @@ def swap(folder: Path, out: Path, names: Sequence[str]) -> None:
 
 @contextmanager
 def database(folder: Path, memory: str) -> Iterator[Backend]:
-    """A DuckDB database within the staging folder, so that a table may be larger than memory.
-
-    Raises ConfigurationError if `memory`, ingest.memory of params.yaml, is no size.
-    """
+    """A DuckDB database of at most `memory` within the staging folder, so that a table may be larger than memory."""
     spill = folder / "spill"
     spill.mkdir()
-    try:
-        con = ibis.duckdb.connect(
-            folder / "stage.duckdb",
-            memory_limit=memory,
-            temp_directory=str(spill),
-            autoinstall_known_extensions=False,
-        )
-    except duckdb.Error as error:
-        raise ConfigurationError(
-            f"ingest.memory {memory!r} is not usable: {csv_files.first(error)} Write for example 2GB in params.yaml."
-        ) from None
+    con = ibis.duckdb.connect(
+        folder / "stage.duckdb",
+        memory_limit=memory,
+        temp_directory=str(spill),
+        autoinstall_known_extensions=False,
+    )
     try:
         yield con
     finally:

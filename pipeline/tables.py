@@ -13,7 +13,7 @@ import duckdb
 from features import spark
 from features.declaration import Expression
 from features.engines import connect, open_tables
-from features.errors import HoldfastError
+from features.errors import ConfigurationError, HoldfastError
 from pipeline.artifacts import damaged
 from pipeline.layout import Layout
 from pipeline.params import Featurize
@@ -23,14 +23,21 @@ from pipeline.params import Featurize
 def opened(layout: Layout, memory: str) -> Iterator[tuple[Any, dict[str, Expression]]]:
     """A connection of at most `memory` and the source's tables, lazy, while the context lasts.
 
-    Raises ConfigurationError if there are none, ContractError if one of them is damaged: DuckDB reads them as it goes, so
+    Raises ConfigurationError if there are none or they take more than `memory`, ContractError if one of them is damaged: DuckDB reads them as it goes, so
     that this may show late.
     """
     with TemporaryDirectory(prefix="holdfast-") as spill:
         connection = connect(memory, Path(spill))
-        with _damage_told(layout):
-            yield connection, open_tables(connection, layout.tables)
-        connection.disconnect()
+        try:
+            with _damage_told(layout):
+                yield connection, open_tables(connection, layout.tables)
+        except duckdb.OutOfMemoryException as error:
+            raise ConfigurationError(
+                f"It takes more than featurize.memory ({memory}). Raise it in params.yaml, or lower featurize.block. DuckDB: "
+                f"{str(error).splitlines()[0]}"
+            ) from None
+        finally:
+            connection.disconnect()
 
 
 @contextmanager
@@ -54,7 +61,7 @@ def _damage_told(layout: Layout) -> Iterator[None]:
     """Where an engine fails, whether a table is damaged, which engines tell in words of their own."""
     try:
         yield
-    except HoldfastError:
+    except (HoldfastError, duckdb.OutOfMemoryException):
         raise
     except Exception:
         _require_whole(layout.tables)

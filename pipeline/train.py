@@ -41,7 +41,7 @@ def run(layout: Layout, featurize: Featurize, params: Train, reasons: Reasons) -
     # A process that is killed in between leaves no model of causes, never one beside another's model of risks.
     shutil.rmtree(layout.causes, ignore_errors=True)
     model.save(layout.model)
-    save(layout, model, why, past, featurize, params, reasons)
+    save(layout, model, why, past, featurize)
     if model.meta["constant_features"]:
         log.warning("train %s: %s", layout.source, sufficiency.in_words(model.meta["constant_features"]))
     log.info("train %s: %s", layout.source, in_words(dict(why.exits)))
@@ -101,6 +101,7 @@ def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Trai
         "spread": None,
         "known_until": str(as_of),
         "constant_features": constant,
+        "recipe": params.model_dump(mode="json"),
         "train_cutoffs": [str(cutoff) for cutoff in sorted(set(rows["as_of"]))],
     }
     return fit(rows, features, recipe, meta, level.shifts(rows["as_of"]), weight)

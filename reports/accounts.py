@@ -80,7 +80,7 @@ def _sentences(evidence: Sequence[Record], place: int, code: str) -> list[str]:
     if code == UNEXPLAINED:
         return []
     own = [line["sentence"] for line in evidence if (line["place"], line["code"]) == (place, code)]
-    return own or [say("No single value stands out for it.")]
+    return own or [say("No single figure in the tables shows it.")]
 
 
 def reason_then(explanation: Record, row: Record, name: Namer) -> str:

@@ -97,9 +97,7 @@ def _sentence(site: Site, do: pd.DataFrame) -> str:
     if site.worklist.empty:
         return say("There are no active accounts to choose from.")
     if do.empty:
-        return say(
-            "No active account is worth its effort: for each, what it costs exceeds what it is expected to earn."
-        )
+        return say("Nothing is on the list: no action earns more than it costs within the time there is.")
     left = int((site.worklist["decision"] == "not_worth").sum())
     return say_number(
         "{n} account is worth seeing within the time there is: {hours}, expected to earn {profit} more than it costs; {left} are "
@@ -161,8 +159,8 @@ def _basis(site: Site) -> str:
     """By which risk the list was chosen."""
     if site.decided["worklist"]["by"] == "avoidable":
         return say(
-            "An action is reckoned by the part of the risk that causes at work now are answerable for: who has decided already, or "
-            "orders rarely, is not kept by a visit."
+            "An action is reckoned by the part of the risk that it can change, which comes from causes at work now: a visit does "
+            "not keep an account that has decided already, or orders rarely anyway."
         )
     return say(
         "These data show too few of the causes that could be removed, so an action is reckoned by the whole risk."
@@ -172,8 +170,8 @@ def _basis(site: Site) -> str:
 def _capacity_caption(site: Site) -> str:
     found = site.decided["worklist"]
     return say(
-        "Hours a month. An hour is reckoned at {cost}. The list earns at most {gap} less than the best there could be; that each "
-        "class has time set aside costs {split}. One more hour: what it would earn.",
+        "Hours a month. An hour is reckoned at {cost}. This list earns at most {gap} less than the best possible one. Setting "
+        "time aside for each class costs {split}. One more hour: what it would earn.",
         cost=money(found["hour_cost"], site.currency),
         gap=exact_percent(found["gap"], 2),
         split=money(found["split_costs"], site.currency),

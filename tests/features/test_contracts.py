@@ -57,9 +57,22 @@ def test_good_orders_have_no_failures_and_no_returns_where_nothing_is_said(con: 
     ]
 
 
-def test_empty_flag_of_a_return_means_no_return(con: Backend) -> None:
-    assert failures(con, orders=rows({"is_return": "''"}, {"order_id": "'O2'", "is_return": "'true'"})) == []
-    assert [row["is_return"] for row in kept(con)] == [False, True]
+def test_where_nothing_is_said_of_a_return_the_amount_says_it(con: Backend) -> None:
+    """A credit note that counted as an order would keep an account that is lost."""
+    given = rows(
+        {"is_return": "''", "amount": "'10'"},
+        {"order_id": "'O2'", "is_return": "''", "amount": "'-10'"},
+        {"order_id": "'O3'", "is_return": "'false'", "amount": "'-10'"},  # a discount in a line of its own
+        {"order_id": "'O4'", "is_return": "'true'", "amount": "'-10'"},
+    )
+    assert failures(con, orders=given) == []
+    assert [row["is_return"] for row in kept(con)] == [False, True, False, True]
+
+
+def test_without_a_flag_of_returns_the_amounts_say_it(con: Backend) -> None:
+    given = rows({"amount": "'10'"}, {"order_id": "'O2'", "amount": "'-10'"}, {"order_id": "'O3'", "amount": "'0'"})
+    assert failures(con, orders=given) == []
+    assert [row["is_return"] for row in kept(con)] == [False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -303,3 +316,28 @@ def test_a_source_that_does_not_say_why_spells_ended_has_an_empty_reason(con: Ba
     spell = {"account_id": "'A1'", "manager_id": "'M1'", "started_on": "'2024-01-01'"}
     assert failures(con, assignments=rows(base=spell)) == []
     assert kept(con, "assignments")[0]["end_reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("count", "pattern", "refused"),
+    [(20, "'A00' || range", True), (19, "'A00' || range", False), (20, "'A' || range", False)],
+)
+def test_a_table_of_which_no_account_ever_ordered_is_refused(
+    con: Backend, count: int, pattern: str, refused: bool
+) -> None:
+    """Ids with zeros before them, as another system writes them, would make every complaint a complaint of nobody."""
+    complaints = (
+        f"(SELECT 'C' || range AS complaint_id, {pattern} AS account_id, '2024-01-02' AS opened_at FROM range({count}))"
+    )
+    told = failures(con, orders=rows(), complaints=complaints)
+    assert bool(told) == refused
+    if refused:
+        assert told == [
+            "complaints.account_id: not one of them is in table orders: write them as they are written there: 20 rows, "
+            "for example A000 (complaint_id C0)."
+        ]
+
+
+def test_blanks_around_an_id_are_no_part_of_it(con: Backend) -> None:
+    assert failures(con, orders=rows({"account_id": "'A1  '"})) == []
+    assert kept(con)[0]["account_id"] == "A1"

@@ -63,7 +63,7 @@ def scores(**columns) -> pd.DataFrame:
 
 def test_a_scoring_graded_by_hand(tmp_path):
     grades, pending = grade(
-        [Scoring(AS_OF, scores(), LABEL, AS_OF)], opened(tmp_path / "t", tables()), date(2024, 6, 5), CERTAINTY, 0.01
+        [Scoring(AS_OF, scores, LABEL, AS_OF)], opened(tmp_path / "t", tables()), date(2024, 6, 5), CERTAINTY, 0.01
     )
     assert pending == []
     (found,) = grades
@@ -83,7 +83,7 @@ def test_a_scoring_graded_by_hand(tmp_path):
 
 def test_before_it_has_matured_nothing_is_told(tmp_path):
     grades, pending = grade(
-        [Scoring(AS_OF, scores(), LABEL)], opened(tmp_path / "t", tables()), date(2024, 5, 31), CERTAINTY, 0.01
+        [Scoring(AS_OF, scores, LABEL)], opened(tmp_path / "t", tables()), date(2024, 5, 31), CERTAINTY, 0.01
     )
     assert grades == []
     assert pending == [AS_OF]
@@ -91,7 +91,7 @@ def test_before_it_has_matured_nothing_is_told(tmp_path):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_what_becomes_known_later_changes_no_grade(tmp_path, seed):
-    listed = [Scoring(AS_OF, scores(), LABEL), Scoring(date(2024, 4, 1), scores(), LABEL)]
+    listed = [Scoring(AS_OF, scores, LABEL), Scoring(date(2024, 4, 1), scores, LABEL)]
     now = grade(listed, opened(tmp_path / "now", tables()), MATURED, CERTAINTY, 0.01)
     assert len(now[0]) == len(now[1]) == 1
     changed = mutate_future(tables(), MATURED, seed)
@@ -100,11 +100,11 @@ def test_what_becomes_known_later_changes_no_grade(tmp_path, seed):
 
 def test_without_exits_without_names_or_where_all_were_kept(tmp_path):
     given = {"orders": [order(account, datetime(2024, 4, 1)) for account in ACCOUNTS]}
-    listed = [Scoring(AS_OF, scores(), LABEL, date(2024, 4, 1))]
+    listed = [Scoring(AS_OF, scores, LABEL, date(2024, 4, 1))]
     ((found,), _) = grade(listed, opened(tmp_path / "t", given), MATURED, CERTAINTY, 0.01)
     assert found["foresight"] is False
     assert found["auc"] == {"value": None, "low": None, "high": None}
     assert found["names"]["audited"] == {"n": 0, "right": 0, "value": None, "low": None, "high": None}
-    lapsed = [Scoring(AS_OF, scores().assign(lapsed=True), LABEL)]
+    lapsed = [Scoring(AS_OF, lambda: scores().assign(lapsed=True), LABEL)]
     assert grade(lapsed, opened(tmp_path / "u", given), MATURED, CERTAINTY, 0.01) == ([], [])
     assert grade([], opened(tmp_path / "v", given), MATURED, CERTAINTY, 0.01) == ([], [])

@@ -59,7 +59,7 @@ def tables(tmp_path_factory):
 
 def test_what_became_of_a_scoring(tables):
     frame = scores().sample(frac=1, random_state=3)
-    told = hindsight([Scoring(AS_OF, frame, LABEL, date(2024, 3, 15))], tables, MATURED, 3, 0.9)
+    told = hindsight([Scoring(AS_OF, lambda: frame, LABEL, date(2024, 3, 15))], tables, MATURED, 3, 0.9)
     row = told.scorings.iloc[0]
     assert tuple(told.scorings.columns) == SCORINGS
     risk = 0.95 - 0.05 * np.arange(19)
@@ -75,7 +75,7 @@ def test_what_became_of_a_scoring(tables):
 
 
 def test_calibration_in_fifths(tables):
-    told = hindsight([Scoring(AS_OF, scores(), LABEL)], tables, MATURED, 3, 0.9).calibration
+    told = hindsight([Scoring(AS_OF, scores, LABEL)], tables, MATURED, 3, 0.9).calibration
     assert tuple(told.columns) == CALIBRATION
     assert told["accounts"].tolist() == [4, 4, 4, 4, 3]
     assert told["share_lost"].tolist() == [0.75, 0.0, 0.0, 0.0, 0.0]
@@ -87,7 +87,7 @@ def test_calibration_in_fifths(tables):
 def test_reasons_named_first(tables):
     naming = ["named"] * 2 + ["candidates"] + [None] * 17
     frame = scores(naming=naming, reason_1=["competitor", "product", "product", *[None] * 17])
-    told = hindsight([Scoring(AS_OF, frame, LABEL)], tables, MATURED, 3, 0.9).reasons
+    told = hindsight([Scoring(AS_OF, lambda: frame, LABEL)], tables, MATURED, 3, 0.9).reasons
     assert tuple(told.columns) == REASONS
     assert told[["reason", "accounts", "lost"]].to_numpy().tolist() == [
         ["none", 17, 2],
@@ -97,20 +97,20 @@ def test_reasons_named_first(tables):
 
 
 def test_nothing_before_it_has_matured(tables):
-    told = hindsight([Scoring(AS_OF, scores(), LABEL)], tables, date(2024, 6, 19), 3, 0.9)
+    told = hindsight([Scoring(AS_OF, scores, LABEL)], tables, date(2024, 6, 19), 3, 0.9)
     assert told.scorings.empty
     assert told.calibration.empty
     assert told.reasons.empty
     assert tuple(told.scorings.columns) == SCORINGS
     assert told.pending == (AS_OF,)
     assert hindsight([], tables, MATURED, 3, 0.9).pending == ()
-    lapsed = Scoring(AS_OF, scores(lapsed=True), LABEL)
+    lapsed = Scoring(AS_OF, lambda: scores(lapsed=True), LABEL)
     assert hindsight([lapsed], tables, MATURED, 3, 0.9).scorings.empty
 
 
 def test_a_model_that_knew_the_outcome_is_no_feat(tables):
     days = [date(2024, 3, 15), date(2024, 3, 16), None]
-    listed = [Scoring(AS_OF, scores(), LABEL, day) for day in days]
+    listed = [Scoring(AS_OF, scores, LABEL, day) for day in days]
     assert hindsight(listed, tables, MATURED, 3, 0.9).scorings["foresight"].tolist() == [True, False, None]
 
 
@@ -127,4 +127,4 @@ def test_what_is_booked_later_changes_nothing(tmp_path, seed):
 
 def test_a_scoring_of_another_version_is_named(tables):
     with pytest.raises(ContractError, match=r"The scoring of 2024-03-15 lacks naming: .* score that day again"):
-        hindsight([Scoring(AS_OF, scores().drop(columns="naming"), LABEL)], tables, MATURED, 3, 0.9)
+        hindsight([Scoring(AS_OF, lambda: scores().drop(columns="naming"), LABEL)], tables, MATURED, 3, 0.9)

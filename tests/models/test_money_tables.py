@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+import ibis
 import pandas as pd
 import pytest
 
 from features.engines import connect, open_tables
-from models.money_tables import contacts_of_a_year, earned_by_month, prospects_who_ordered, purchases
+from models.money_tables import contacts_of_a_year, earned_by_month, has_margin, prospects_who_ordered, purchases
 from tests.features.worlds import mutate_future, world, write
 
 AS_OF = date(2024, 3, 15)
@@ -80,6 +81,13 @@ def test_prospects_who_ordered_are_found_by_id_only(tmp_path):
     other = opened(tmp_path / "other", {"orders": [order("X", AS_OF)], "prospects": people})
     assert prospects_who_ordered(other, AS_OF) is None
     assert prospects_who_ordered({"orders": other["orders"]}, AS_OF) is None
+    undated = {**tables, "prospects": tables["prospects"].drop("recorded_at")}
+    assert prospects_who_ordered(undated, AS_OF) is None
+    some = [
+        {**person, "recorded_at": person["recorded_at"] if number < 2 else None} for number, person in enumerate(people)
+    ]
+    told = opened(tmp_path / "some", {"orders": orders, "prospects": some})
+    assert prospects_who_ordered(told, AS_OF).tolist() == [1.0, 0.0]
 
 
 def test_what_new_accounts_earned_month_by_month(tmp_path):
@@ -95,6 +103,9 @@ def test_what_new_accounts_earned_month_by_month(tmp_path):
     assert earned_by_month(tables, AS_OF, 12, 0.25).index.tolist() == ["A"]
     bare = {"orders": tables["orders"].drop("margin")}
     assert earned_by_month(bare, AS_OF, 12, 0.25).loc["A"].tolist()[:2] == [50.0, 25.0]
+    empty = {"orders": tables["orders"].mutate(margin=ibis.null("decimal(18, 4)"))}
+    assert not has_margin(empty)
+    assert earned_by_month(empty, AS_OF, 12, 0.25).loc["A"].tolist()[:2] == [50.0, 25.0]
     assert earned_by_month(tables, date(2021, 1, 1), 12, 0.25) is None
     assert earned_by_month(tables, date(2019, 1, 1), 12, 0.25) is None
 

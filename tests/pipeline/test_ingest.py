@@ -87,7 +87,7 @@ def test_csv_becomes_typed_tables_ordered_by_key(run: Run, raw: Path, out: Path)
             "product_id": "P2",
             "quantity": None,
             "amount": Decimal("-3.5"),
-            "is_return": False,
+            "is_return": True,
         },
         {
             "order_id": "O2",
@@ -451,12 +451,6 @@ def test_mistakes_in_sql_name_the_file(
     with pytest.raises(error, match=message) as caught:
         run("mine")
     assert "CREATE VIEW" not in str(caught.value)
-
-
-def test_memory_that_is_no_size(run: Run, raw: Path) -> None:
-    write(raw, orders=ORDERS)
-    with pytest.raises(ConfigurationError, match=r"ingest\.memory 'plenty' is not usable: .*Write for example 2GB"):
-        run(params=PARAMS.model_copy(update={"memory": "plenty"}))
 
 
 def test_raw_files_do_not_lie_where_ingest_writes(run: Run, out: Path) -> None:

@@ -11,7 +11,9 @@ import pytest
 from filelock import FileLock
 
 from features.errors import ConfigurationError, LimitError
+from pipeline import cli
 from pipeline.job import alone, scratch, summarised
+from tests.small_project import project_at
 
 
 def test_who_holds_the_lock_is_told_and_forgotten_afterwards(tmp_path):
@@ -30,6 +32,20 @@ def test_who_holds_the_lock_is_told_and_forgotten_afterwards(tmp_path):
     assert [path.name for path in folder.iterdir()] in ([".score.lock"], [])
     with alone(folder, "score"):
         pass
+
+
+@pytest.mark.parametrize(
+    "stage", ["featurize", "train", "evaluate", "score", "monitor", "explain", "decide", "report", "labels"]
+)
+def test_no_stage_runs_twice_at_a_time_on_a_source(tmp_path, monkeypatch, capsys, stage):
+    """Both would write the same files, and what is moved into place would be of neither."""
+    project_at(tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setattr("sys.argv", ["holdfast", stage, "--source", "contract"])
+    with alone(tmp_path / "project" / "artifacts" / "contract", stage), pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert f"Another {stage} writes to" in capsys.readouterr().err
 
 
 def test_a_holder_that_has_not_said_who_it_is(tmp_path):

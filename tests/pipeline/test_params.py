@@ -98,6 +98,12 @@ def test_an_unknown_section_of_an_overlay_is_refused(root):
         ("money", {"kept": 40}, r"\n  money\.kept: .*less than 1 \(got 40\)\n"),
         ("money", {"kept_accounts": 0}, r"\n  money\.kept_accounts: .*greater than 0 \(got 0\)\n"),
         ("money", {"incentive": float("inf")}, r"\n  money\.incentive: .*finite number \(got inf\)\n"),
+        (
+            "featurize",
+            {"memory": "lots"},
+            r"\n  featurize\.memory: .*must be a size: '2GB' or '512MB' \(got 'lots'\)\n",
+        ),
+        ("ingest", {"memory": 2}, r"\n  ingest\.memory: .*must be a size: '2GB' or '512MB' \(got 2\)\n"),
         ("explain", {"also": -0.1}, r"\n  explain\.also: .*greater than or equal to 0 \(got -0\.1\)\n"),
     ],
 )

@@ -1,12 +1,13 @@
-"""A placebo is learned from what training learns from."""
+"""A placebo is learned from what training learns from; what exits teach is registered with the recipe of the training."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from models.causes import CauseModel
 from pipeline import reasons
 from pipeline.frames import read_matrix
-from pipeline.params import load
+from pipeline.params import Reasons, Train, changed, load
 
 
 def test_a_placebo_is_learned_from_the_sample_with_its_weights(trained, monkeypatch):
@@ -28,3 +29,18 @@ def test_a_placebo_is_learned_from_the_sample_with_its_weights(trained, monkeypa
     np.testing.assert_allclose(weight, np.where(accounts.isin(lost), 1, 1 / 0.3))
     monkeypatch.setattr("pipeline.past.accounts_in", lambda *given: None)  # then all are read
     assert reasons.placebo(trained, params) == said
+
+
+def test_exits_are_learned_beside_the_recipe_that_trained_the_models(project, monkeypatch):
+    """`params.yaml` may have changed since: the champion would be compared by a recipe that it was not made by."""
+    params = load(project.root, project.source)
+    now = params.model_copy(
+        update={"train": changed(params.train, {"leaves": 3}), "reasons": changed(params.reasons, {"lead": 1})}
+    )
+    logged = []
+    monkeypatch.setattr(reasons, "log_training", lambda *given: logged.append(given[6]))
+    reasons.learn(project, now)
+    why = CauseModel.load(project.causes)
+    assert logged[0]["leaves"] == params.train.leaves != 3
+    assert logged[0]["reasons.lead"] == why.recipe.lead != 1
+    assert set(logged[0]) == {*Train.model_fields, *(f"reasons.{name}" for name in Reasons.model_fields)}

@@ -113,7 +113,10 @@ def test_an_account_not_scored_then_and_one_without_explanation_show_nothing_of_
 
 def test_the_range_of_a_risk_stands_below_it_where_it_was_measured(site):
     given = with_row(site, risk=0.43, risk_low=0.31, risk_high=0.57)
-    assert "Risk 43% of no order within 3 months; 31% to 57% is the range" in words(account_page(given))
+    assert (
+        "Risk 43% of no order within 3 months; of accounts with such a risk, 31% to 57% are expected to stop"
+        in words(account_page(given))
+    )
     unknown = replace(given, scores=given.scores.assign(risk_low=np.nan, risk_high=np.nan))
     html = account_page(unknown)
     says_nothing_empty(html)

@@ -179,7 +179,7 @@ def test_sentences_stand_under_their_own_reason_in_their_order():
     shown = told(row, sentences(evidence)["A"], {}, name, "EUR")
     assert [(reason["code"], reason["sentences"]) for reason in shown["reasons"]] == [
         ("product", ["first", "second"]),
-        ("staff_turnover", ["No single value stands out for it."]),
+        ("staff_turnover", ["No single figure in the tables shows it."]),
     ]
     assert shown["against"] == ["against"]
     assert sentences(evidence.head(0)) == {}

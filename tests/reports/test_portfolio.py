@@ -118,12 +118,12 @@ def test_only_a_reason_that_is_named_counts_as_the_first(site, html):
     assert set(naming.index) == {"named", "untried", "candidates", "none"}
     assert firsts["No documented reason stands out"] == naming["none"]
     assert firsts["Either of two reasons, none named alone"] == naming["candidates"]
-    assert firsts["One reason as a guess, by evidence without precedent"] == naming["untried"]
+    assert firsts["One reason as a guess: nothing like it happened before"] == naming["untried"]
     first = active.loc[active["naming"] == "named", "reason_1"].value_counts()
     assert {NAMES[code]: firsts[NAMES[code]] for code in first.index} == {NAMES[code]: n for code, n in first.items()}
     without = replace(site, scores=site.scores[site.scores["naming"] != "candidates"])
     assert "Either of two" not in page(without)
-    assert "without precedent" not in page(replace(site, scores=site.scores[site.scores["naming"] != "untried"]))
+    assert "nothing like it happened" not in page(replace(site, scores=site.scores[site.scores["naming"] != "untried"]))
 
 
 def test_published_shares_stand_beside_those_found(html):

@@ -100,7 +100,7 @@ def test_where_no_account_is_worth_it_that_is_said_and_all_of_them_are_left(site
     nothing = site.worklist.assign(decision="not_worth", why="costs_more", place=pd.NA)
     given = replace(site, worklist=nothing)
     found = worklist.context(given, links_of(given))["worklist"]
-    assert found["sentence"].startswith("No active account is worth its effort")
+    assert found["sentence"].startswith("Nothing is on the list: no action earns more")
     assert found["rows"] == []
     assert found["caption"].startswith("0 of 0")
     assert [row["share"] for row in found["classes"]] == [None] * 5
@@ -146,7 +146,7 @@ def test_what_an_hour_costs_and_what_is_given_up_for_it_is_told(site):
     caption = " ".join(worklist.context(given, links_of(given))["worklist"]["capacity_caption"].split())
     assert "reckoned at EUR 20." in caption
     assert "at most 0.12% less" in caption
-    assert "set aside costs EUR 1,090." in caption
+    assert "for each class costs EUR 1,090." in caption
 
 
 def test_each_class_has_its_share_of_the_hours(site, found):
