@@ -38,7 +38,7 @@ from models.playbook import playbook
 from models.risk import RiskModel
 from models.shares import UNEXPLAINED
 from models.taxonomy import taxonomy
-from models.worklist import choose, hour_cost, planned
+from models.worklist import choose, hour_cost, planned, reason_to_act_on
 from pipeline.frames import label_of, write_text
 from pipeline.params import Params, changed, load
 from pipeline.train import fit_at
@@ -92,7 +92,7 @@ def _at(market: Simulated, day: date, model: RiskModel, why: CauseModel, params:
             "manager_id": rows["account_id"].map(managers_at(market.staff["assignments"], day)),
             "region": rows["account_id"].map(market.staff["accounts"].set_index("account_id")["region"]),
             "class": None,
-            "reason": _named(market, rows, day, why, params),
+            "reason": _to_act_on(market, rows, day, why, params),
             "risk": avoidable_risk(risk, why.hazards(rows).sum(axis=1)),
             "value": economics.value(rows["amount_12"]),
         }
@@ -141,15 +141,15 @@ def _at(market: Simulated, day: date, model: RiskModel, why: CauseModel, params:
     return pd.concat([everyone, *results], ignore_index=True).assign(as_of=day, capacity=capacity)
 
 
-def _named(
+def _to_act_on(
     market: Simulated, rows: pd.DataFrame, day: date, why: CauseModel, params: Params
 ) -> npt.NDArray[np.object_]:
-    """The first reason that `holdfast score` tells of each row."""
+    """The reason that `holdfast decide` plans for each row."""
     days = [params.featurize.period.before(day, back) for back in range(why.recipe.lags + 1)]
     at = market.matrix["as_of"].isin(days) & market.matrix["account_id"].isin(rows["account_id"])
     share, learned = (part.reindex(rows["account_id"]) for part in why.shares_and_learned(market.matrix[at]))
     told = naming.name(share, learned, naming.least_share(params.explain.precision), params.explain.also)
-    return told["reason_1"].to_numpy(object)
+    return reason_to_act_on(told).fillna(UNEXPLAINED).to_numpy(object)
 
 
 def managers_at(assignments: pd.DataFrame, day: date) -> pd.Series[str]:

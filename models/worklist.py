@@ -27,7 +27,7 @@ from models.hours import UNKNOWN, Limits, Rules, or_none
 from models.metrics import require_numbers
 from models.playbook import CLASSES, Playbook
 from models.profit import FloatArray, Terms, per_contact
-from models.shares import UNEXPLAINED
+from models.shares import OWN_EVIDENCE_ONLY, UNEXPLAINED
 
 log = logging.getLogger("holdfast")
 
@@ -51,6 +51,17 @@ class Worklist:
 
     frame: pd.DataFrame
     summary: dict[str, Any]
+
+
+def reason_to_act_on(told: pd.DataFrame) -> pd.Series[Any]:
+    """The reason that each account is planned for, (accounts,), null where there is none: the first that is told.
+
+    `told`: naming, reason_1 and reason_2, as `models.naming.name` gives them. What is nobody's fault closes a case only
+    where it is named; as one of two candidates it leaves the case to the other, as a guess to none.
+    """
+    first = told["reason_1"].where(told["naming"] != "none")
+    doubted = (first == OWN_EVIDENCE_ONLY) & (told["naming"] != "named")
+    return first.mask(doubted, told["reason_2"].where(told["naming"] == "candidates"))
 
 
 def planned(accounts: pd.DataFrame, book: Playbook, as_of: date) -> pd.DataFrame:

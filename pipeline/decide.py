@@ -26,7 +26,7 @@ from models.economics import Given, Winning, compare
 from models.lineage import read_lineage
 from models.playbook import playbook
 from models.risk import RiskModel
-from models.shares import OWN_EVIDENCE_ONLY, UNEXPLAINED
+from models.shares import UNEXPLAINED
 from models.taxonomy import observable, taxonomy
 from pipeline import history
 from pipeline.artifacts import read_frame, require_same_scoring
@@ -221,7 +221,7 @@ def _worklist(seen: Seen, active: pd.DataFrame, managers: pd.DataFrame) -> workl
     candidates = pd.DataFrame(
         {
             **{name: active[name] for name in ("account_id", "manager_id", "region", "class")},
-            "reason": _to_act_on(active),
+            "reason": worklist.reason_to_act_on(active),
             "risk": active["at_stake"],
             "value": value,
         }
@@ -231,19 +231,11 @@ def _worklist(seen: Seen, active: pd.DataFrame, managers: pd.DataFrame) -> workl
     return worklist.choose(planned, seen.economics.terms(value), rules, hours.manager_hours(managers, rules))
 
 
-def _to_act_on(active: pd.DataFrame) -> pd.Series[str]:
-    """The reason that each account is planned for: the first told. What nobody can cure closes a case only where it is
-    named; as a candidate it leaves the case to the other one, as a guess to none."""
-    first, other = active["reason_1"].where(active["naming"] != "none"), active["reason_2"]
-    beyond_cure = (first == OWN_EVIDENCE_ONLY) & (active["naming"] != "named")
-    return first.mask(beyond_cure, other.where(active["naming"] == "candidates"))
-
-
 def _readable(listed: pd.DataFrame, active: pd.DataFrame) -> pd.DataFrame:
     """The worklist with names, risk and the playbook's words, so that a file of it can be worked with alone; `naming` says
     whether to ask first, `other_reason` is the second candidate."""
     about = active[["account_id", "name", "manager", "naming", "risk", "at_stake", "expected_loss"]]
-    other = active["reason_2"].mask(active["reason_2"] == _to_act_on(active), active["reason_1"])
+    other = active["reason_2"].mask(active["reason_2"] == worklist.reason_to_act_on(active), active["reason_1"])
     about = about.assign(other_reason=other.where(active["naming"] == "candidates"))
     found = listed.merge(about, how="left", on="account_id", validate="one_to_one")
     pairs = zip(found["reason"].fillna(UNEXPLAINED), found["class"], strict=True)
