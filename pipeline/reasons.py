@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -59,9 +60,11 @@ def in_words(learned: dict[str, Any]) -> str:
 
 
 def reasons_of(why: CauseModel, past: Past, featurize: Featurize) -> dict[str, Any]:
-    """What every training reports of its reasons: stability between bags at the last cut-off, and the exits."""
+    """What every training reports of its reasons: stability between bags at the last cut-off, None where there is nothing to
+    compare, and the exits."""
+    changes = stability.between_bags(why, last_rows(why, past, featurize))
     return {
-        "top_changes_between_bags": stability.between_bags(why, last_rows(why, past, featurize)),
+        "top_changes_between_bags": {name: value if math.isfinite(value) else None for name, value in changes.items()},
         "exits": dict(why.exits),
     }
 
@@ -73,7 +76,8 @@ def tracked_params(model: RiskModel, why: CauseModel) -> dict[str, Any]:
 
 def tracked_metrics(found: dict[str, Any]) -> dict[str, float]:
     """What MLflow is told of `reasons_of`."""
-    metrics = {f"reasons.top_changes_{name}": value for name, value in found["top_changes_between_bags"].items()}
+    changes = found["top_changes_between_bags"]
+    metrics = {f"reasons.top_changes_{name}": value for name, value in changes.items() if value is not None}
     if "accuracy" in found["exits"]:
         gain = found["exits"]["accuracy"]
         metrics |= {f"reasons.exits_{name}": gain[name] for name in ("before", "after", "gain", "low", "high")}
@@ -129,6 +133,13 @@ def placebo(layout: Layout, params: Params) -> str:
     return "\n".join(lines)
 
 
+def _steadiness(every: float | None, large: float | None) -> str:
+    if every is None:
+        return "How steady the largest share is cannot be told: there are no bags to compare (reasons.bags), or no accounts."
+    where = "it exceeds one half nowhere" if large is None else f"{large:.1%} where it exceeds one half"
+    return f"Between bags the largest share, that of the unexplained among them, changes in {every:.1%} of active accounts, {where}."
+
+
 def summary(layout: Layout, params: Params) -> str:
     """What is known of the reasons of the model at hand."""
     why = CauseModel.load(layout.causes)
@@ -138,8 +149,7 @@ def summary(layout: Layout, params: Params) -> str:
         [
             f"A reason is named where its share is {least_share(precision):.2f} or more: right in {precision:.0%} of the "
             "cases on markets with planted reasons" + (f", measured with other {', '.join(other)}." if other else "."),
-            f"Between bags the largest share changes in {changes['all']:.1%} of active accounts, "
-            f"{changes['large']:.1%} where it exceeds one half.",
+            _steadiness(changes["all"], changes["large"]),
             in_words(dict(why.exits)),
         ]
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
+import pytest
 
 from models.causes import CauseModel
 from pipeline import reasons
@@ -44,3 +47,18 @@ def test_exits_are_learned_beside_the_recipe_that_trained_the_models(project, mo
     assert logged[0]["leaves"] == params.train.leaves != 3
     assert logged[0]["reasons.lead"] == why.recipe.lead != 1
     assert set(logged[0]) == {*Train.model_fields, *(f"reasons.{name}" for name in Reasons.model_fields)}
+
+
+@pytest.mark.parametrize(
+    ("every", "large", "said"),
+    [
+        (0.1234, 0.05, "changes in 12.3% of active accounts, 5.0% where it exceeds one half."),
+        (0.1234, None, "changes in 12.3% of active accounts, it exceeds one half nowhere."),
+        (None, None, "cannot be told: there are no bags to compare"),
+    ],
+)
+def test_how_steady_the_reasons_are_is_told_in_words(project, every, large, said):
+    project.reasons.write_text(json.dumps({"top_changes_between_bags": {"all": every, "large": large}, "exits": {}}))
+    why = CauseModel.load(project.causes)
+    why.taught({"why": "Nothing was learned: none."}).save(project.causes)
+    assert said in reasons.summary(project, load(project.root, project.source))
