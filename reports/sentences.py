@@ -22,6 +22,7 @@ from reports.language import language, say, say_number
 from reports.words import clauses, day, exact_percent, number, quantity, significant, text
 
 STOPS = ".。"  # what ends a sentence
+FEW_DAYS = 3  # under which a mean is told with a digit after the point
 
 
 def with_sentences(evidence: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +91,7 @@ def _worded(language: str, value: float, unit: Unit) -> str:
     if math.isnan(value):
         return say("no value")
     if unit == "days":
-        return quantity(round(value), "days")
+        return quantity(_rounded_days(value), "days")
     if unit == "share":
         digits = 0 if value >= 0.1 or value == 0 else 1
         return exact_percent(round(value * 100, digits) / 100 + 0.0, digits)  # no negative zero
@@ -105,7 +106,14 @@ def _counted(value: float, unit: Unit) -> float:
     """What a value counts as once it is written: 1 of 1.00 times, and of "1.0 complaints" no whole number."""
     if unit == "ratio" and abs(value) < 10:
         return float(f"{value:.2g}")
+    if unit == "days" and not math.isnan(value):
+        return _rounded_days(value)
     return 0.5 if math.isnan(value) or _fraction(value, unit) else round(value)
+
+
+def _rounded_days(value: float) -> float:
+    """Whole days, but for the means of a few: 0.6 against 1.4 days would be told as one and one."""
+    return round(value, 1 if abs(value) < FEW_DAYS else 0)
 
 
 def _fraction(value: float, unit: Unit) -> bool:

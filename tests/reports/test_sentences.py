@@ -80,6 +80,11 @@ def test_rows_get_their_sentences_and_stay_as_they_were():
     ("value", "unit", "text"),
     [
         (1, "days", "1 day"),
+        (0.62, "days", "0.6 days"),
+        (0.04, "days", "0 days"),
+        (0.96, "days", "1 day"),
+        (2.94, "days", "2.9 days"),
+        (3.4, "days", "3 days"),
         (-3.2, "days", "−3 days"),
         (12345.6, "money", "12,346"),
         (0.234, "share", "23%"),
