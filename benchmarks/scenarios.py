@@ -23,9 +23,9 @@ from features.catalog import FEATURES
 from market.scenarios import SCENARIOS
 from models.horizons import HORIZON, training_rows
 from models.metrics import evaluate
-from models.risk import Recipe, fit
+from models.risk import fit
 from pipeline.params import Params, load
-from pipeline.train import horizons_of
+from pipeline.train import horizons_of, recipe_from
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -71,7 +71,7 @@ def measure(
     horizons = horizons_of(params.featurize)
     own = {feature.name for feature in FEATURES if feature.reason in ("symptom", "context")}
     attention = [feature.name for feature in FEATURES if feature.theme in ("attention", "managers")]
-    recipe = Recipe(**params.train.model_dump(exclude={"cutoffs", "held_out", "min_losses"}))
+    recipe = recipe_from(params.train)
     parts = []
     hazards = [name for name in truth.columns if name.startswith("hazard_")]
     months = truth[["account_id", "period", *hazards]].rename(columns={"period": "as_of"})

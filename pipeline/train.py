@@ -92,7 +92,7 @@ def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Trai
     rows = training_rows(matrix, as_of, horizons, params.cutoffs)
     level = season(known, sample.weights(known["account_id"], lost))
     weight = None if sample.whole else sample.weights(rows["account_id"], lost)
-    recipe = Recipe(**params.model_dump(exclude={"cutoffs", "held_out", "sample", "min_losses"}))
+    recipe = recipe_from(params)
     meta = {
         **meta_of(plan_of(featurize)),
         "horizon_periods": horizons.main,
@@ -105,6 +105,11 @@ def fit_at(matrix: pd.DataFrame, as_of: date, featurize: Featurize, params: Trai
         "train_cutoffs": [str(cutoff) for cutoff in sorted(set(rows["as_of"]))],
     }
     return fit(rows, features, recipe, meta, level.shifts(rows["as_of"]), weight)
+
+
+def recipe_from(params: Train) -> Recipe:
+    """How the trees of the risk are grown: what of the parameters does not choose the rows that they learn from."""
+    return Recipe(**params.model_dump(exclude={"cutoffs", "held_out", "sample", "min_losses"}))
 
 
 def fit_causes(
