@@ -141,9 +141,8 @@ def experience(matrix: pd.DataFrame, bootstrap: int, level: float, seed: int) ->
     if np.isnan(since).all():
         return []
     account, every = pd.factorize(rows["account_id"], sort=True)
-    draws = partial(
-        multiplicities, len(every), bootstrap, seed
-    )  # a block at a time: all accounts by all draws are too much
+    # In blocks: all accounts by all resamples would not be held.
+    draws = partial(multiplicities, len(every), bootstrap, seed)
     told: list[dict[str, Any]] = []
     for above, most in (*pairwise(SINCE), (None, None)):
         chosen = np.isnan(since) if above is None or most is None else (since > above) & (since <= most)
