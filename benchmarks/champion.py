@@ -1,7 +1,7 @@
 """What the gate to champion has to tell apart: `python -m benchmarks.champion`, on the simulated market of `make run`.
 
 Recipes refitted at the test cut-offs beside the one of `params.yaml`; champions trained earlier, and one that has seen the
-labels it is tested on; and how many accounts are told another first reason by a model of causes trained otherwise.
+labels it is tested on; and how many accounts have another largest share by a model of causes trained otherwise.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def risks(matrix: pd.DataFrame, params: Params) -> list[str]:
 
 
 def reasons(layout: Layout, matrix: pd.DataFrame, params: Params) -> list[str]:
-    """Share of the active accounts told another first reason, of all and where its share is above one half."""
+    """Share of the active accounts with another largest share, of all and where it is above one half."""
     features = [name for name in matrix.columns if name not in KEYS]
     days = sorted(set(matrix["as_of"]))
     recipe = CauseRecipe(**params.reasons.model_dump())
@@ -73,7 +73,7 @@ def reasons(layout: Layout, matrix: pd.DataFrame, params: Params) -> list[str]:
     others = {f"{back} periods earlier": trained(matrix[matrix["as_of"].isin(days[:-back])]) for back in BACK}
     others |= {name: trained(matrix, replace(recipe, **values)) for name, values in CAUSES.items()}
     others["taught by exits"] = learn_exits(layout, now, Past(matrix), params.featurize)
-    lines = [f"{'another first reason':28} {'all':>8} {'large':>8}"]
+    lines = [f"{'another largest share':28} {'all':>8} {'large':>8}"]
     for name, other in others.items():
         told = changes(now, other, Past(matrix), params.featurize)
         large = "-" if told["large"] is None else f"{told['large']:.1%}"

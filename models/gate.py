@@ -42,7 +42,7 @@ def against_champion(
     compared: Mapping[str, Any], margin: float, ece: float, reasons: float, large: float
 ) -> list[Criterion]:
     """Not worse than the champion: AUC by `margin`, calibration error by `ece`; and of the accounts at most a share of
-    `reasons` is told another reason first, at most `large` of those whose first reason had a share above one half.
+    `reasons` has another largest share, at most `large` of those whose largest share was above one half.
 
     `compared` is what `pipeline.champion.compare` returns.
     """
@@ -58,12 +58,12 @@ def against_champion(
         _above("AUC against the champion", f"AUC less that of the {champion}", auc, -margin, equal=True),
         _at_most("calibration against the champion", f"calibration error less that of the {champion}", worse, ece),
         _at_most(
-            "reasons", f"accounts told another first reason than by the {champion}", told["all"], reasons, share=True
+            "reasons", f"accounts with another largest share than by the {champion}", told["all"], reasons, share=True
         ),
     ]
     if told["large"] is None:  # no share exceeds one half: there is nothing that could flip
         return criteria
-    words = "... of those whose first reason had a share above one half"
+    words = "... of those whose largest share was above one half"
     return [*criteria, _at_most("large reasons", words, told["large"], large, share=True)]
 
 

@@ -129,7 +129,7 @@ def test_a_champion_is_shown_with_what_was_compared():
     assert "at 2023-07-01. All eligible" in text
     difference = champion()["paired"]["all"]["champion"]["mean"]["brier"]
     assert f"{difference['value']:+.5f}".replace("-", "\N{MINUS SIGN}") in text
-    assert f"Of 111 active accounts 18% are told another first reason; {DASH} of those" in text
+    assert f"Of 111 active accounts 18% have another largest share, the unexplained among them; {DASH} of those" in text
     text = card(champion={"version": "7", "compared": "nothing", "why": "its horizon is 6 months"})
     assert "Version 7 could not be compared: its horizon is 6 months." in text
 

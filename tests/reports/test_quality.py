@@ -145,7 +145,7 @@ def test_the_champion_is_set_beside_the_model_with_a_verdict(site, gain, verdict
     cell = found["paired"]["active"]["champion"]["mean"]["auc"]
     assert f"{cell['value'] + 0.0:+.4f}".replace("-", "\N{MINUS SIGN}").replace("+0.0000", "0.0000") in words
     assert words.count(verdict) >= 4
-    assert f"Of {count(1234)} active accounts 12% are told another first reason than by the champion." in words
+    assert f"Of {count(1234)} active accounts 12% have another largest share than by the champion." in words
 
 
 def test_a_champion_that_could_not_be_compared_is_told_with_the_reason(site):
