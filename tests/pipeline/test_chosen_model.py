@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from features.errors import ConfigurationError
+from features.errors import ConfigurationError, ContractError
 from models.lineage import read_lineage
 from pipeline import decide, explain, score
 from pipeline.artifacts import read_frame
@@ -70,5 +70,5 @@ def test_scores_of_other_tables_are_refused(layout, stage):
 
 def test_scores_without_a_lineage_are_made_again(layout):
     write_frame(read_frame(layout.scores), layout.scores, None)
-    with pytest.raises(Exception, match=r"scores\.parquet is damaged: it has no lineage.*`holdfast score"):
+    with pytest.raises(ContractError, match=r"scores\.parquet is damaged: it has no lineage.*`holdfast score"):
         explain.run(layout, load(layout.root, layout.source))
