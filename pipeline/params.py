@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -12,7 +11,6 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -24,45 +22,9 @@ from pydantic import (
 from features.errors import ConfigurationError
 from features.labels import DEFINITIONS
 from features.matrix import MOST_STEPS
-from features.periods import Duration
 from market.scenarios import SCENARIOS
+from pipeline.param_types import DurationField, Seconds, Size, SomeTime
 from reports.language import LANGUAGES
-
-
-def _duration(value: Any) -> Duration:
-    try:
-        return Duration.parse(str(value))
-    except ConfigurationError as error:  # told with the parameter's name, beside all else that is wrong
-        raise ValueError(str(error)) from None
-
-
-def _some_time(duration: Duration) -> Duration:
-    if not duration.count:
-        raise ValueError("must be at least one day")
-    return duration
-
-
-DurationField = Annotated[Duration, BeforeValidator(_duration)]
-SomeTime = Annotated[DurationField, AfterValidator(_some_time)]
-
-
-def _seconds(value: Any) -> int:
-    match = re.fullmatch(r"\s*(\d+)\s*([smh]?)\s*", str(value))
-    if not match or not int(match.group(1)):
-        raise ValueError("must be a time above zero: '10m', '2h', or seconds as in '90'")
-    return int(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]
-
-
-Seconds = Annotated[int, BeforeValidator(_seconds)]
-
-
-def _size(value: Any) -> str:
-    if not re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", str(value), re.IGNORECASE):
-        raise ValueError("must be a size: '2GB' or '512MB'")
-    return str(value)
-
-
-Size = Annotated[str, BeforeValidator(_size)]
 
 
 class Section(BaseModel):
