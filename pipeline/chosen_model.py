@@ -29,7 +29,7 @@ def models_of_scores(layout: Layout) -> tuple[RiskModel, CauseModel]:
 
     Raises ConfigurationError if neither is the model that made them, or there are no scores.
     """
-    made = _lineage(layout)
+    made = lineage_of_scores(layout)
     risk, why, _ = resolve_model(layout, None)
     if _made(made, risk, why):
         return risk, why
@@ -48,7 +48,7 @@ def models_of_scores(layout: Layout) -> tuple[RiskModel, CauseModel]:
 def require_scored_tables(layout: Layout) -> None:
     """Raise ConfigurationError if the tables are no longer those that were scored: what is worked out of them beside the
     scores would be of other accounts and amounts."""
-    made = _lineage(layout)
+    made = lineage_of_scores(layout)
     if data_hash(layout.tables) != made["data_hash"]:
         raise ConfigurationError(
             f"{layout.scores} was made of other tables (data {made['data_hash']}) than are in {layout.tables} now. Run "
@@ -56,7 +56,8 @@ def require_scored_tables(layout: Layout) -> None:
         )
 
 
-def _lineage(layout: Layout) -> Lineage:
+def lineage_of_scores(layout: Layout) -> Lineage:
+    """Where the source's scores come from. Raises ConfigurationError if there are none, ContractError if they do not say."""
     found = read_lineage(layout.scores)
     if found is None:
         raise damaged(layout.scores, "it has no lineage") if layout.scores.exists() else missing(layout.scores)

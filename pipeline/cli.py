@@ -27,7 +27,6 @@ app = typer.Typer(
 
 Source = Annotated[str, typer.Option(help="Name of the source: a folder under sources/.")]
 By = Annotated[str | None, typer.Option(help="Who decides; default: the user, from USER.")]
-Everyone = Annotated[bool, typer.Option("--all", help="Reasons of all accounts, not of the riskiest ones alone.")]
 
 
 @app.callback()
@@ -239,7 +238,9 @@ def score(
     model: Annotated[
         str | None, typer.Option(help="Folder of a model, alias (champion, challenger) or version.")
     ] = None,
-    everyone: Everyone = False,
+    everyone: Annotated[
+        bool, typer.Option("--all", help="Reasons of all accounts, not of the riskiest ones alone.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Score again what is already scored.")] = False,
     since: Annotated[
         str | None,

@@ -233,11 +233,12 @@ def _worklist(seen: Seen, active: pd.DataFrame, managers: pd.DataFrame) -> workl
 
 def _readable(listed: pd.DataFrame, active: pd.DataFrame) -> pd.DataFrame:
     """The worklist with names, risk and the playbook's words, so that a file of it can be worked with alone; `naming` says
-    whether to ask first, `other_reason` is the second candidate."""
-    about = active[["account_id", "name", "manager", "naming", "risk", "at_stake", "expected_loss"]]
-    other = active["reason_2"].mask(active["reason_2"] == worklist.reason_to_act_on(active), active["reason_1"])
-    about = about.assign(other_reason=other.where(active["naming"] == "candidates"))
+    whether to ask first, `other_reason` is the other candidate."""
+    told = ["naming", "reason_1", "reason_2"]
+    about = active[["account_id", "name", "manager", *told, "risk", "at_stake", "expected_loss"]]
     found = listed.merge(about, how="left", on="account_id", validate="one_to_one")
+    other = found["reason_1"].mask(found["reason_1"] == found["reason"], found["reason_2"])
+    found = found.assign(other_reason=other.where(found["naming"] == "candidates"))
     pairs = zip(found["reason"].fillna(UNEXPLAINED), found["class"], strict=True)
     steps = [playbook().step(reason, None if pd.isna(code) else code) for reason, code in pairs]
     return found.assign(what=pd.Series([step.do for step in steps], found.index, dtype="str"))[

@@ -14,10 +14,9 @@ import pandas as pd
 from features.errors import ConfigurationError
 from models.agreement import agreement
 from models.campaign import Economics, plan
-from models.lineage import read_lineage
 from models.taxonomy import hypotheses
 from pipeline.artifacts import read_frame, read_json, require_same_scoring
-from pipeline.chosen_model import models_of_scores
+from pipeline.chosen_model import lineage_of_scores, models_of_scores
 from pipeline.feedback import said, told_before
 from pipeline.layout import Layout
 from pipeline.params import Params
@@ -64,7 +63,7 @@ def site_of(layout: Layout, params: Params, asked: Sequence[str] | None) -> Site
     )
     _known(scores["account_id"], asked or ())
     model, _ = models_of_scores(layout)
-    made = read_lineage(layout.scores) or {}
+    made = lineage_of_scores(layout)
     metrics = read_json(layout.metrics)
     economics = Economics(**params.money.model_dump())
     active = scores[~scores["lapsed"].to_numpy(bool)]

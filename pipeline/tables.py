@@ -23,8 +23,8 @@ from pipeline.params import Featurize
 def opened(layout: Layout, memory: str) -> Iterator[tuple[Any, dict[str, Expression]]]:
     """A connection of at most `memory` and the source's tables, lazy, while the context lasts.
 
-    Raises ConfigurationError if there are none or they take more than `memory`, ContractError if one of them is damaged: DuckDB reads them as it goes, so
-    that this may show late.
+    Raises ConfigurationError if there are none or they take more than `memory`, ContractError if one of them is damaged:
+    DuckDB reads them as it goes, so that this may show late.
     """
     with TemporaryDirectory(prefix="holdfast-") as spill:
         connection = connect(memory, Path(spill))

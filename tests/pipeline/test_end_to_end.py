@@ -155,13 +155,18 @@ def test_a_challenger_takes_over_and_is_rolled_back(later):
     assert back.stdout == (
         "Version 1 of holdfast-simulated is champion again: version 2 was rolled back to version 1 by ann (phones rang).\n"
     )
-    for stage in (("score", "--model", "champion"), ("explain",), ("decide",)):
+    for stage in (("score", "--model", "champion"), ("explain",), ("decide",), ("report",)):
         done = holdfast(later, *stage)
         assert done.returncode == 0, done.stderr
     scores = pd.read_parquet(folder / "scores.parquet").set_index("account_id")
     left = pd.read_parquet(folder / "decisions" / "leavers.parquet").set_index("account_id")
     assert len(left) > 50
     np.testing.assert_array_equal(left["risk"], scores["risk"][left.index])  # not those of version 2, beside them
+    footer = (folder / "report" / "index.html").read_text().split("<footer")[1]
+    made = read_lineage(folder / "scores.parquet")
+    assert made["model_hash"] in footer
+    assert f"the evaluation is of the model {metrics['model_hash']}" in footer
+    assert made["model_hash"] != metrics["model_hash"]
     unknown = holdfast(later, "promote", "--version", "9")
     assert (unknown.returncode, "It has: 1, 2." in unknown.stderr) == (2, True)
     again = holdfast(later, "promote", "--version", "2", "--by", "Eve", "--force", "--why", "they did not")

@@ -56,6 +56,14 @@ def test_a_copy_of_a_scoring_beside_it_is_no_scoring(tmp_path):
     assert [past.as_of for past in every(layout)] == [date(2024, 1, 1)]
 
 
+def test_a_scoring_is_judged_by_few_columns_and_nothing_of_it_is_kept_in_memory(tmp_path):
+    layout = Layout(tmp_path, "mine")
+    keep(layout, *scoring(date(2024, 1, 1), 0.1), MODEL, WHY, LINEAGE)
+    past = last_before(layout, date(2024, 2, 1))
+    assert list(past.judged()) == ["account_id", "risk"]  # what there is of those that are needed
+    assert not {"scores", "features"} & set(vars(past))
+
+
 @pytest.mark.parametrize("other", [{"horizon": "2 months"}, {"label": "halved"}])
 def test_a_scoring_of_another_loss_speaks_of_nothing_that_today_s_model_does(tmp_path, other):
     layout = Layout(tmp_path, "mine")
